@@ -1,0 +1,1 @@
+//! The case language: syntax, typed IR, lint, format, diagram, PICS.

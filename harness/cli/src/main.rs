@@ -1,0 +1,2 @@
+//! The `plugfest` binary.
+fn main() {}

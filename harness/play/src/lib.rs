@@ -1,0 +1,1 @@
+//! Transports, players, driver and engine: everything that touches a device under test.

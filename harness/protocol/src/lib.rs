@@ -1,0 +1,1 @@
+//! What the standards say: actions, fields, limits, frames, validation, samples.

@@ -1,0 +1,1 @@
+//! The reference station and CSMS: small, honest, conformant devices to test against.

@@ -1,0 +1,1 @@
+//! The recorded conversation: append-only events, Open OCPP Trace in and out.

@@ -1,0 +1,2 @@
+//! Chores of the workspace: verify the catalogue, run the benchmarks.
+fn main() {}
