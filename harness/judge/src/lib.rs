@@ -1,1 +1,19 @@
-//! The conversation and the rules: pure functions from events to findings and verdicts.
+//! Pure judgement: the conversation of a case as a state machine, the always-on rules, and the verdict.
+//!
+//! Live it is fed as events arrive, offline from a file: one code path.
+
+mod facts;
+mod finding;
+mod ledger;
+mod rule;
+mod run_event;
+mod verdict;
+
+pub use facts::{Facts, Keeper, KeeperView};
+pub use finding::{Finding, Level, LineRef};
+pub use ledger::{AnsweredCall, Ledger, Link, OpenCall};
+pub use rule::{AnswerSeen, Context, Findings, Rule, RuleInfo, Seen};
+pub use run_event::{
+    CaseKey, CaseResult, ExpectedFinding, Plan, PlannedCase, Row, RunEvent, RunSummary,
+};
+pub use verdict::Verdict;

@@ -1,1 +1,5 @@
-//! The recorded conversation: append-only events, Open OCPP Trace in and out.
+//! The recorded conversation: append-only events, and the ways in and out of other trace formats.
+
+mod event;
+
+pub use event::*;
