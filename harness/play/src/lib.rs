@@ -1,1 +1,3 @@
 //! Transports, players, driver and engine: everything that touches a device under test.
+
+pub mod wire;
