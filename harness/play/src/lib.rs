@@ -1,3 +1,4 @@
 //! Transports, players, driver and engine: everything that touches a device under test.
 
+pub mod transport;
 pub mod wire;

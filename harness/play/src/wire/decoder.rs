@@ -344,7 +344,11 @@ fn read_length(header: &[u8; 14]) -> (u64, Option<WireFlaw>, usize) {
         127 => (number(&header[2..10]), 64, 1 << 16, 10),
         short => (u64::from(short), 7, 0, 2),
     };
-    (len, (len < least).then_some(WireFlaw::NonMinimalLength { bits, len }), after)
+    (
+        len,
+        (len < least).then_some(WireFlaw::NonMinimalLength { bits, len }),
+        after,
+    )
 }
 
 /// A message in the making.

@@ -62,7 +62,10 @@ pub struct Headers(pub Vec<Header>);
 impl Headers {
     /// The value of the first header of that name, whatever its case.
     pub fn first(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value.as_str())
+        self.0
+            .iter()
+            .find(|h| h.name.eq_ignore_ascii_case(name))
+            .map(|h| h.value.as_str())
     }
 
     /// The values of all headers of that name, in order.
