@@ -48,8 +48,11 @@ pub enum Cause {
 }
 
 /// The kinds of fact.
+///
+/// On disk the kind is the key (`{"frame": {…}}`): an inner tag would make serde buffer the value, and buffering
+/// loses the text of numbers, which [`Json`] keeps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum What {
     /// Everything that judging needs beyond the events; always the first event.
     Premise(Box<Premise>),
@@ -154,6 +157,11 @@ pub enum What {
         /// The line, or the exit status in words.
         text: String,
     },
+    /// The harness let the next stage of the story begin: `body`, `finally`, `restore`, `probe`.
+    Stage {
+        /// Its name.
+        name: String,
+    },
     /// A deadline came without anything else having happened.
     Tick,
     /// Ctrl-C, SIGTERM or a time limit of the run: the story is broken off here, `finally` still runs.
@@ -167,7 +175,7 @@ pub enum What {
 
 /// The driver's word on an action.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Outcome {
     /// It was done. Never evidence that the DUT noticed.
     Done,

@@ -1,5 +1,15 @@
 //! The recorded conversation: append-only events, and the ways in and out of other trace formats.
 
+mod data;
 mod event;
+mod read;
+mod secrets;
+#[cfg(test)]
+mod testing;
+mod write;
 
+pub use data::MAX_KEPT;
 pub use event::*;
+pub use read::{Ending, ReadError, Reader, Trace, read_trace};
+pub use secrets::{Mark, Marker};
+pub use write::{MAX_LINE, Recorder, WriteError};
