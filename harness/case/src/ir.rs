@@ -292,8 +292,20 @@ pub struct Stmt {
     pub kind: Kind,
     /// The modifiers `as within after every eventually should per unprompted at-once`.
     pub mods: Mods,
+    /// What only the formatter needs, so that formatting loses no comment and no paragraph.
+    #[serde(skip)]
+    pub layout: Layout,
     /// Its place: the line, or for a block everything up to its `end`.
     pub span: Span,
+}
+
+/// How a statement was set by its author; means nothing to a test.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Layout {
+    /// A blank line stood above the statement (or above its comments).
+    pub gap: bool,
+    /// Comment lines below it, where it is the last of its block.
+    pub below: Vec<String>,
 }
 
 /// Modifiers of a line.

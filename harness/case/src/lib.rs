@@ -1,1 +1,12 @@
-//! The case language: syntax, typed IR, lint, format, diagram, PICS.
+//! The case language: syntax → typed IR → lint, format, diagram, JSON; PICS expressions.
+//!
+//! Nothing here knows a network, a clock or a verdict, and nothing knows one protocol: what a message may hold comes
+//! from the catalogue of the edition that a case names in its `spec` line.
+
+pub mod diagnostic;
+pub mod ir;
+mod lex;
+mod parse;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use parse::{MAX_ERRORS, MAX_FILE, parse, parse_expr, parse_pics};
