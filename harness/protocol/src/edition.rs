@@ -609,7 +609,7 @@ mod tests {
         let of = |path| {
             edition
                 .field("MeterValues", Part::Request, path)
-                .map(|field| field.notation())
+                .map(Field::notation)
         };
         assert_eq!(of("meterValue/0/sampledValue/0/value").as_deref(), Some("str"));
         assert_eq!(
@@ -624,11 +624,7 @@ mod tests {
         assert_eq!(of("meterValue/0/0"), None);
         assert_eq!(of("connectorId/0"), None);
         assert_eq!(of("nothing"), None);
-        let of = |action, path| {
-            edition
-                .field(action, Part::Request, path)
-                .map(|field| field.notation())
-        };
+        let of = |action, path| edition.field(action, Part::Request, path).map(Field::notation);
         assert_eq!(
             of(
                 "SetChargingProfile",

@@ -536,12 +536,11 @@ impl Default for Json {
 /// that turns into [`Json`].
 #[macro_export]
 macro_rules! object {
-    ($($key:literal : $value:expr),* $(,)?) => {{
-        #[expect(unused_mut, reason = "an empty object is written with the same macro")]
-        let mut object = $crate::Object::new();
-        $(object.push($key, $crate::Json::from($value));)*
-        $crate::Json::Object(object)
-    }};
+    ($($key:literal : $value:expr),* $(,)?) => {
+        $crate::Json::Object(<$crate::Object as ::std::iter::FromIterator<(::std::string::String, $crate::Json)>>::from_iter([
+            $((::std::string::String::from($key), $crate::Json::from($value))),*
+        ]))
+    };
 }
 
 /// Builds a JSON array: `array![1, "two", object! {}]`.

@@ -402,7 +402,7 @@ mod tests {
         assert_eq!(error("").offset, 0);
         assert_eq!(error("[1,]").offset, 3);
         assert_eq!(error(r#"{"a" 1}"#).offset, 5);
-        assert_eq!(error(r#"{a:1}"#).offset, 1);
+        assert_eq!(error("{a:1}").offset, 1);
         assert_eq!(error("[\"a\nb\"]").offset, 3);
         assert_eq!(error(r#"["abc"#).offset, 1);
         assert_eq!(error(r#""\x""#).offset, 1);
