@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -13,10 +14,12 @@ use sha2::Sha256;
 
 mod event;
 mod forms;
+mod places;
 mod text;
 
 use crate::data::hex;
 use forms::Forms;
+use places::Places;
 
 const OPEN: &str = "«secret:";
 const CLOSE: char = '»';
@@ -69,6 +72,7 @@ impl fmt::Display for Mark {
 pub struct Marker {
     key: Arc<[u8; 32]>,
     forms: Arc<Forms>,
+    places: Places,
 }
 
 impl Marker {
@@ -78,6 +82,7 @@ impl Marker {
         Self {
             key: Arc::new(key),
             forms: Arc::new(Forms::default()),
+            places: Places::default(),
         }
     }
 
@@ -94,10 +99,17 @@ impl Marker {
 
     /// The text with every form of every secret replaced.
     pub fn mark_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let found = self.forms.find_in_text(text);
+        let mut found = self.forms.find_in_text(text);
         if found.is_empty() {
             return Cow::Borrowed(text);
         }
+        // A password may be called "password": marks that are already there stay as they are.
+        let marks = marks_in(text);
+        found.retain(|f| {
+            !marks
+                .iter()
+                .any(|mark| mark.start <= f.start && f.end <= mark.end)
+        });
         let mut out = String::with_capacity(text.len());
         let mut from = 0;
         for range in found {
@@ -180,6 +192,15 @@ impl fmt::Debug for Marker {
     }
 }
 
+/// Where marks stand in a text.
+fn marks_in(text: &str) -> Vec<Range<usize>> {
+    let mark = |(start, _)| {
+        let end = start + text[start..].find(CLOSE)? + CLOSE.len_utf8();
+        Mark::parse(&text[start..end]).map(|_| start..end)
+    };
+    text.match_indices(OPEN).filter_map(mark).collect()
+}
+
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
 }
@@ -224,10 +245,9 @@ mod tests {
             .iter()
             .fold(String::new(), |all, b| all + &format!("%{b:02X}"));
         let partly = "p~%C3%9F%2f4%3Fw%22o%5Crd>>7%20x";
-        let unicode: String = SECRET
+        let unicode = SECRET
             .chars()
-            .map(|c| format!("\\u{:04x}", u32::from(c)))
-            .collect();
+            .fold(String::new(), |all, c| all + &format!("\\u{:04x}", u32::from(c)));
         let forms = [
             SECRET.to_owned(),
             lower.to_uppercase(),
@@ -275,7 +295,7 @@ mod tests {
                 // What is left must not give the secret back: at most one of its bytes at either end.
                 let rest: String = marked
                     .split(OPEN)
-                    .flat_map(|p| p.split_once(CLOSE).map(|(_, r)| r).or(Some(p)))
+                    .filter_map(|p| p.split_once(CLOSE).map(|(_, r)| r).or(Some(p)))
                     .collect();
                 assert!(rest.len() <= user.len() * 2 + tail.len() * 2 + 6, "{marked}");
             }
@@ -313,6 +333,16 @@ mod tests {
         let marked = marker.mark_text("secret long-enough-value %41").into_owned();
         assert_eq!(marked.matches(OPEN).count(), 2, "{marked}");
         assert_eq!(marked.matches(CLOSE).count(), 2, "{marked}");
+    }
+
+    #[test]
+    fn marking_twice_changes_nothing() {
+        let mut marker = Marker::new([7; 32]);
+        marker.add("password", b"password");
+        let once = marker.mark_text("user:password").into_owned();
+        assert_eq!(marker.mark_text(&once), once);
+        let both = marker.mark_text(&format!("{once} password")).into_owned();
+        assert_eq!(both.matches(OPEN).count(), 2, "{both}");
     }
 
     #[test]

@@ -190,7 +190,7 @@ mod tests {
         assert_eq!((tick.seq, recorder.out.writes), (1, 2));
         let (disk, end) = recorder.finish(Timestamp::from_secs(3)).unwrap();
         assert_eq!((end.seq, disk.writes), (2, 3));
-        assert_eq!(disk.held.iter().filter(|&&b| b == b'\n').count(), 3);
+        assert_eq!(String::from_utf8(disk.held).unwrap().lines().count(), 3);
     }
 
     #[test]

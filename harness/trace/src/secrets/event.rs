@@ -1,5 +1,6 @@
 //! Marking every text of an event.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -7,7 +8,8 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use base64::{alphabet, engine::DecodePaddingMode};
 use plugfest_protocol::{Json, Object};
 
-use crate::event::{Data, Head, Outcome, Premise, What};
+use crate::event::{Data, Head, Outcome, Party, Premise, What};
+use crate::secrets::places::Places;
 use crate::secrets::text::{Scalar, rewrite_json};
 use crate::secrets::{Mark, Marker};
 
@@ -23,7 +25,10 @@ impl Marker {
     /// The event with every secret replaced, in whatever part of it.
     pub fn mark_event(&mut self, what: What) -> What {
         match what {
-            What::Premise(premise) => What::Premise(Box::new(self.premise(*premise))),
+            What::Premise(premise) => {
+                self.places = Places::of(&premise.protocol);
+                What::Premise(Box::new(self.premise(*premise)))
+            }
             What::Opened {
                 conn,
                 identity,
@@ -71,7 +76,7 @@ impl Marker {
                 conn,
                 from,
                 opcode,
-                data: self.data(data),
+                data: self.data(conn, from, data),
                 flaws: self.strings(flaws),
                 cause,
             },
@@ -96,8 +101,8 @@ impl Marker {
             What::Link { op } => What::Link { op: self.string(op) },
             What::Asked { call, verb, args } => What::Asked {
                 call,
+                args: self.asked(&verb, args),
                 verb: self.string(verb),
-                args: self.json(args),
             },
             What::Performed { call, outcome } => What::Performed {
                 call,
@@ -211,10 +216,10 @@ impl Marker {
         format!("{scheme} {}", STANDARD.encode(marked))
     }
 
-    fn data(&mut self, data: Data) -> Data {
+    fn data(&mut self, conn: u32, from: Party, data: Data) -> Data {
         match data {
             Data::Text { text } => Data::Text {
-                text: self.frame_text(text),
+                text: self.frame_text(conn, from, text),
             },
             Data::Bytes { base64 } => {
                 let bytes = STANDARD
@@ -245,18 +250,49 @@ impl Marker {
     }
 
     /// The text of a frame. JSON stays JSON, whatever is replaced in it.
-    fn frame_text(&mut self, text: String) -> String {
-        if self.forms.find_in_text(&text).is_empty() {
+    fn frame_text(&mut self, conn: u32, from: Party, text: String) -> String {
+        let places = self.places.secrets_of(conn, from, &text);
+        if places.is_empty() && self.forms.find_in_text(&text).is_empty() {
             return text;
         }
-        let replaced = rewrite_json(&text, &mut |_, scalar| match scalar {
-            Scalar::String(inner) => match self.mark_text(inner) {
-                std::borrow::Cow::Borrowed(_) => None,
-                std::borrow::Cow::Owned(marked) => Some(marked),
-            },
-            Scalar::Word(word) => self.mark_word(word),
+        let replaced = rewrite_json(&text, &mut |pointer, scalar| {
+            let place = pointer.and_then(|pointer| places.iter().find(|place| is_below(pointer, place)));
+            match (place, scalar) {
+                (Some(place), Scalar::String(inner)) => self.mark_place(place, inner),
+                (Some(place), Scalar::Word(word)) if is_number(word) => self.mark_place(place, word),
+                (None, Scalar::String(inner)) => match self.mark_text(inner) {
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(marked) => Some(marked),
+                },
+                (_, Scalar::Word(word)) => self.mark_word(word),
+            }
         });
         replaced.unwrap_or_else(|| self.string(text))
+    }
+
+    /// The mark for a value at a secret place; an empty one and one that is a mark already stay.
+    fn mark_place(&self, place: &str, value: &str) -> Option<String> {
+        let name = place.rsplit('/').next().unwrap_or(place);
+        (!value.is_empty() && Mark::parse(value).is_none())
+            .then(|| self.mark_whole(name, value.as_bytes()).to_string())
+    }
+
+    /// The arguments of an action, with what the catalogue calls secret replaced like in a frame.
+    fn asked(&self, verb: &str, mut args: Json) -> Json {
+        if verb == "csms.call" {
+            for place in self.places.secrets_of_asked(&args) {
+                let mark = args.pointer(&place).and_then(|value| match value {
+                    Json::String(text) => self.mark_place(&place, text),
+                    Json::Number(number) => self.mark_place(&place, number.text()),
+                    Json::Null | Json::Bool(_) => None,
+                    Json::Array(_) | Json::Object(_) => self.mark_place(&place, &value.to_string()),
+                });
+                if let (Some(mark), Some(value)) = (mark, args.pointer_mut(&place)) {
+                    *value = Json::String(mark);
+                }
+            }
+        }
+        self.json(args)
     }
 
     /// A secret that consists of digits can come as a number; a mark in quotes takes its place.
@@ -286,12 +322,325 @@ impl Marker {
 
     fn string(&self, text: String) -> String {
         match self.mark_text(&text) {
-            std::borrow::Cow::Borrowed(_) => text,
-            std::borrow::Cow::Owned(marked) => marked,
+            Cow::Borrowed(_) => text,
+            Cow::Owned(marked) => marked,
         }
     }
 
     fn strings(&self, texts: Vec<String>) -> Vec<String> {
         texts.into_iter().map(|text| self.string(text)).collect()
+    }
+}
+
+fn is_below(pointer: &str, place: &str) -> bool {
+    pointer
+        .strip_prefix(place)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn is_number(word: &str) -> bool {
+    word.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use plugfest_protocol::{Json, object};
+
+    use super::*;
+    use crate::data::hex;
+    use crate::testing::premise;
+
+    const SECRET: &str = "Tr0ub4dor&3/\"quoted\"";
+
+    fn marker() -> Marker {
+        let mut marker = Marker::new([3; 32]);
+        marker.add("password", SECRET.as_bytes());
+        marker.add("number", b"1234567890");
+        marker.mark_event(What::Premise(Box::new(premise())));
+        marker
+    }
+
+    fn frame(from: Party, text: impl Into<String>) -> What {
+        let data = Data::Text { text: text.into() };
+        What::Frame {
+            conn: 1,
+            from,
+            opcode: 1,
+            data,
+            flaws: Vec::new(),
+            cause: None,
+        }
+    }
+
+    fn marked(marker: &mut Marker, from: Party, text: impl Into<String>) -> Json {
+        let What::Frame {
+            data: Data::Text { text },
+            ..
+        } = marker.mark_event(frame(from, text))
+        else {
+            panic!("a frame stays a frame")
+        };
+        Json::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    fn mark(json: &Json, pointer: &str) -> Mark {
+        let text = json.pointer(pointer).and_then(Json::as_str);
+        text.and_then(Mark::parse)
+            .unwrap_or_else(|| panic!("no mark at {pointer} of {json}"))
+    }
+
+    #[test]
+    fn a_frame_with_secrets_stays_json() {
+        let mut marker = marker();
+        let payload = object! { "vendorId": SECRET, "data": hex(SECRET.as_bytes()), "n": 1_234_567_890_i64, "m": 1.to_string() };
+        let text = Json::from(vec![2.into(), "1".into(), "DataTransfer".into(), payload]).to_string();
+        let json = marked(&mut marker, Party::Dut, text);
+        let (plain, hex) = (mark(&json, "/3/vendorId"), mark(&json, "/3/data"));
+        assert_eq!((plain.name.as_str(), plain.length), ("password", SECRET.len()));
+        assert_eq!(
+            (hex.name.as_str(), hex.length, hex.hash),
+            ("password", 2 * SECRET.len(), plain.hash)
+        );
+        assert_eq!(
+            (mark(&json, "/3/n").name.as_str(), json.pointer("/3/m")),
+            ("number", Some(&Json::from("1")))
+        );
+    }
+
+    #[test]
+    fn what_is_not_json_is_marked_as_text() {
+        let mut marker = marker();
+        let event = marker.mark_event(frame(Party::Dut, format!("[2,\"1\", {SECRET}")));
+        let text = serde_json::to_string(&event).unwrap();
+        assert!(
+            text.contains("«secret:password:") && !text.contains("Tr0ub"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn places_of_the_catalogue_are_secret_whoever_writes_them() {
+        let mut marker = marker();
+        let change = r#"[2,"7","ChangeConfiguration",{"key":"AuthorizationKey","value":"feedbeef"}]"#;
+        let asked = mark(&marked(&mut marker, Party::Us, change), "/3/value");
+        assert_eq!((asked.name.as_str(), asked.length), ("value", 8));
+        let other = r#"[2,"8","ChangeConfiguration",{"key":"HeartbeatInterval","value":"feedbeef"}]"#;
+        assert_eq!(marked(&mut marker, Party::Us, other).to_string(), other);
+
+        marked(&mut marker, Party::Us, r#"[2,"9","GetConfiguration",{}]"#);
+        let answer = r#"[3,"9",{"configurationKey":[{"key":"AuthorizationKey","readonly":false,"value":"feedbeef"},{"key":"x","readonly":true,"value":"feedbeef"}]}]"#;
+        let answer = marked(&mut marker, Party::Dut, answer);
+        assert_eq!(mark(&answer, "/2/configurationKey/0/value").hash, asked.hash);
+        assert_eq!(
+            answer.pointer("/2/configurationKey/1/value"),
+            Some(&Json::from("feedbeef"))
+        );
+        // The same frame again answers nothing, and is left alone.
+        let stray =
+            r#"[3,"9",{"configurationKey":[{"key":"AuthorizationKey","readonly":false,"value":""}]}]"#;
+        assert_eq!(marked(&mut marker, Party::Dut, stray).to_string(), stray);
+    }
+
+    #[test]
+    fn a_number_or_a_structure_at_a_secret_place_is_marked_too() {
+        let mut marker = marker();
+        let change =
+            r#"[2,"7","ChangeConfiguration",{"key":"AuthorizationKey","value":{"a":["deep",7,true]}}]"#;
+        let json = marked(&mut marker, Party::Dut, change);
+        assert!(!json.to_string().contains("deep"), "{json}");
+        mark(&json, "/3/value/a/1");
+        assert_eq!(json.pointer("/3/value/a/2"), Some(&Json::Bool(true)));
+    }
+
+    #[test]
+    fn credentials_keep_the_user_and_lose_the_password() {
+        let mut marker = marker();
+        let head = |value: String| Head {
+            line: "GET / HTTP/1.1".to_owned(),
+            headers: vec![("AUTHORIZATION".to_owned(), value)],
+        };
+        let mut value = |value: String| {
+            let event = What::Refused {
+                conn: 1,
+                identity: String::new(),
+                by: Party::Dut,
+                request: Some(head(value)),
+                response: None,
+                reason: String::new(),
+                flaws: Vec::new(),
+            };
+            match marker.mark_event(event) {
+                What::Refused {
+                    request: Some(mut head),
+                    ..
+                } => head.headers.remove(0).1,
+                other => panic!("{other:?}"),
+            }
+        };
+        let decoded = |value: &str| String::from_utf8(STANDARD.decode(&value[6..]).unwrap()).unwrap();
+        let known = value(format!("Basic {}", STANDARD.encode(format!("CS1:{SECRET}"))));
+        assert!(decoded(&known).starts_with("CS1:«secret:password:"), "{known}");
+        let foreign = value(format!("basic {}", STANDARD.encode("CS1:never:seen")));
+        assert!(
+            decoded(&foreign).starts_with("CS1:«secret:basic-auth:10:"),
+            "{foreign}"
+        );
+        assert_eq!(value(foreign.clone()), foreign);
+        assert!(value("Basic %%%".to_owned()).starts_with("Basic «secret:authorization:3:"));
+        assert!(value("Bearer abc".to_owned()).starts_with("Bearer «secret:authorization:3:"));
+        assert!(value("abc".to_owned()).starts_with("«secret:authorization:3:"));
+    }
+
+    #[test]
+    fn every_text_of_every_event_is_looked_at() {
+        let s = || format!("<{SECRET}>");
+        let head = || Head {
+            line: s(),
+            headers: vec![(s(), s())],
+        };
+        let json = || object! { "a": array_of(&s()) };
+        let mut premise = premise();
+        premise.identity = s();
+        premise.values = json();
+        premise.facts.insert("x".to_owned(), json());
+        premise.pics.insert("x".to_owned(), json());
+        premise.for_values.insert("x".to_owned(), json());
+        premise.connections.push(crate::OpenConnection {
+            conn: 1,
+            identity: s(),
+            subprotocol: None,
+        });
+        premise.case = Some(crate::CaseSource {
+            id: "a".to_owned(),
+            sha256: String::new(),
+            files: vec![crate::SourceFile {
+                path: "a".to_owned(),
+                text: s(),
+            }],
+        });
+        let (conn, by, from, flaws) = (1, Party::Dut, Party::Dut, vec![s()]);
+        let bytes = Data::Bytes {
+            base64: STANDARD.encode(s()),
+        };
+        let large = Data::Large {
+            head: s(),
+            length: 1,
+            sha256: String::new(),
+        };
+        let cut = Data::Large {
+            head: format!("x{}", &SECRET[..9]),
+            length: 1,
+            sha256: String::new(),
+        };
+        let events = vec![
+            What::Premise(Box::new(premise)),
+            What::Opened {
+                conn,
+                identity: s(),
+                by,
+                request: head(),
+                response: head(),
+                subprotocol: Some(s()),
+                flaws: flaws.clone(),
+                security: Some(s()),
+            },
+            What::Refused {
+                conn,
+                identity: s(),
+                by,
+                request: Some(head()),
+                response: Some(head()),
+                reason: s(),
+                flaws: flaws.clone(),
+            },
+            frame(from, s()),
+            What::Frame {
+                conn,
+                from,
+                opcode: 2,
+                data: bytes,
+                flaws: flaws.clone(),
+                cause: None,
+            },
+            What::Frame {
+                conn,
+                from,
+                opcode: 1,
+                data: large,
+                flaws: flaws.clone(),
+                cause: None,
+            },
+            What::Frame {
+                conn,
+                from,
+                opcode: 1,
+                data: cut,
+                flaws: Vec::new(),
+                cause: None,
+            },
+            What::Closing {
+                conn,
+                from,
+                code: None,
+                reason: s(),
+                flaws,
+            },
+            What::Closed { conn, by, how: s() },
+            What::Link { op: s() },
+            What::Asked {
+                call: 1,
+                verb: s(),
+                args: json(),
+            },
+            What::Performed {
+                call: 1,
+                outcome: Outcome::Returned { value: json() },
+            },
+            What::Performed {
+                call: 1,
+                outcome: Outcome::Unsupported { why: s() },
+            },
+            What::Performed {
+                call: 1,
+                outcome: Outcome::Failed { why: s() },
+            },
+            What::Process { what: s(), text: s() },
+            What::Stage { name: s() },
+            What::Interrupted { by: s() },
+        ];
+        let mut marker = marker();
+        for event in events {
+            let marked = marker.mark_event(event);
+            let base64 = match &marked {
+                What::Frame {
+                    data: Data::Bytes { base64 },
+                    ..
+                } => STANDARD.decode(base64).unwrap(),
+                _ => Vec::new(),
+            };
+            let text = format!("{marked:?}{}", String::from_utf8_lossy(&base64));
+            assert!(
+                text.contains("«secret:password:") && !text.contains("Tr0ub"),
+                "{text}"
+            );
+        }
+    }
+
+    fn array_of(text: &str) -> Json {
+        Json::Array(vec![text.into(), object! { "k": text }])
+    }
+
+    #[test]
+    fn a_call_for_hands_is_marked_like_the_frame_that_it_asks_for() {
+        let args = object! { "action": "ChangeConfiguration", "payload": object! { "key": "AuthorizationKey", "value": "feedbeef" } };
+        let asked = marker().mark_event(What::Asked {
+            call: 1,
+            verb: "csms.call".to_owned(),
+            args,
+        });
+        let What::Asked { args, .. } = asked else {
+            panic!("it stays what it is")
+        };
+        assert_eq!(mark(&args, "/payload/value").length, 8);
     }
 }
