@@ -75,7 +75,7 @@ impl Maker<'_> {
         }
         for field in &object.fields {
             let here = pointer::join(at, &field.name);
-            if !field.required {
+            if !field.required && field.ty != Type::Any {
                 let what = "null stands for an absent field";
                 self.replace(Class::NullForOptional, &here, Json::Null, what);
             }
@@ -92,12 +92,10 @@ impl Maker<'_> {
                     payload,
                     "a required field is absent",
                 );
-                self.replace(
-                    Class::WrongType,
-                    &here,
-                    Json::Null,
-                    "null stands for a required field",
-                );
+                if field.ty != Type::Any {
+                    let what = "null stands for a required field";
+                    self.replace(Class::WrongType, &here, Json::Null, what);
+                }
             }
             match (field.array, value) {
                 (Some((min, max)), Json::Array(items)) => self.array(field, items, (min, max), &here),
@@ -137,7 +135,9 @@ impl Maker<'_> {
         }
         for (n, item) in items.iter().enumerate() {
             let here = pointer::join(at, &n.to_string());
-            self.replace(Class::WrongType, &here, Json::Null, "null stands in a list");
+            if field.ty != Type::Any {
+                self.replace(Class::WrongType, &here, Json::Null, "null stands in a list");
+            }
             self.item(field, item, &here);
         }
     }

@@ -241,7 +241,7 @@ impl Walk<'_> {
     }
 
     fn field(&mut self, field: &Field, value: &Json, secret: bool) {
-        if value.is_null() && !field.required {
+        if value.is_null() && !field.required && field.ty != Type::Any {
             let class = ViolationClass::NullForOptional;
             return self.must(
                 class,
