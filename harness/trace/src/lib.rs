@@ -2,6 +2,7 @@
 
 mod data;
 mod event;
+mod oot;
 mod read;
 mod secrets;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod write;
 
 pub use data::MAX_KEPT;
 pub use event::*;
+pub use oot::{Exported, ImportAs, Imported, export, import};
 pub use read::{Ending, ReadError, Reader, Trace, read_trace};
 pub use secrets::{Mark, Marker};
 pub use write::{MAX_LINE, Recorder, WriteError};
