@@ -56,11 +56,8 @@ impl Exporter {
     fn record(&mut self, event: &Event) -> Result<Object, &'static str> {
         let (conn, from, data, cause) = match &event.what {
             What::Premise(premise) => {
-                self.version = premise
-                    .protocol
-                    .strip_prefix("OCPP-")
-                    .unwrap_or_default()
-                    .to_owned();
+                let version = premise.protocol.strip_prefix("OCPP-");
+                version.unwrap_or_default().clone_into(&mut self.version);
                 self.dut_is_station = premise.dut == "station";
                 self.identities = premise
                     .connections
