@@ -83,8 +83,9 @@ server.on('client', (client) => {
 // Does what the operator asks for; gives the outcome and, where there is one, a value.
 async function perform(verb, args) {
     if (verb === 'csms.call') {
-        const client = stations.get(args.station);
-        if (!client) return { outcome: 'failed', message: `${args.station} is not connected` };
+        const identity = args.station ?? stations.keys().next().value;
+        const client = stations.get(identity);
+        if (!client) return { outcome: 'failed', message: `${identity ?? 'no station'} is not connected` };
         const answered = client.call(args.action, args.payload ?? {}).then(
             () => ({ outcome: 'done' }),
             (error) => ({ outcome: 'failed', message: `${error.rpcErrorCode ?? error.name}: ${error.message}` }),
@@ -97,7 +98,7 @@ async function perform(verb, args) {
         tags.set(args.id, { status: args.status, ...(args.parent && { parentIdTag: args.parent }) });
         return { outcome: 'done' };
     }
-    if (verb === 'csms.station' && args.password === undefined) {
+    if (verb === 'csms.station' && (args.password ?? null) === null) {
         registrations.set(args.id, args.registration);
         return { outcome: 'done' };
     }

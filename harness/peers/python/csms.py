@@ -113,10 +113,11 @@ async def on_connect(connection):
 async def perform(verb, args):
     """Does what the operator asks for; gives the outcome and, where there is one, a value."""
     if verb == "csms.call":
-        if args["station"] not in stations:
-            return {"outcome": "failed", "message": f"{args['station']} is not connected"}
+        identity = args.get("station") or next(iter(stations), None)
+        if identity not in stations:
+            return {"outcome": "failed", "message": f"{identity or 'no station'} is not connected"}
         request = getattr(call, args["action"])(**camel_to_snake_case(args.get("payload", {})))
-        sent = spawn(stations[args["station"]].call(request))
+        sent = spawn(stations[identity].call(request))
         # The order is given once it is sent: half a second shows a request that the library refuses to send.
         await asyncio.wait([sent], timeout=0.5)
         if sent.done() and sent.exception():
@@ -126,7 +127,7 @@ async def perform(verb, args):
     if verb == "csms.token":
         tags[args["id"]] = (AuthorizationStatus(args["status"]), args.get("parent"))
         return {"outcome": "done"}
-    if verb == "csms.station" and "password" not in args:
+    if verb == "csms.station" and args.get("password") is None:
         registrations[args["id"]] = RegistrationStatus(args["registration"])
         return {"outcome": "done"}
     if verb == "csms.records" and args.get("kind") == "transactions":

@@ -60,8 +60,7 @@ class Station:
             await self.call(call.Heartbeat())
 
     async def call(self, payload):
-        """The answer of the back office, None after a CALLERROR, False while there is no link."""
-        try:
+        try:  # None stands for a CALLERROR, False for a lost or missing link.
             return await self.link.call(payload) if self.booted and self.link else False
         except (websockets.ConnectionClosed, asyncio.TimeoutError):
             return False
@@ -108,7 +107,7 @@ class Station:
             self.tag, self.ended = tag, False
             await self.update()
             await asyncio.sleep(int(self.config["ConnectionTimeOut"]))
-            self.tag = self.tag if self.transaction else None
+            self.tag = self.tag if self.transaction or self.tag != tag else None
             await self.update()
 
     async def stop(self, reason, tag=None):
@@ -118,11 +117,12 @@ class Station:
         await self.update()
 
     async def restart(self, reason):
-        await self.stop(reason)
-        await asyncio.sleep(0 if reason == "PowerLoss" else 1)  # an orderly restart lets the last messages out
+        if reason != "PowerLoss":
+            await self.stop(reason)
+            await asyncio.sleep(1)  # lets the last messages out
         self.booted = False
-        if self.link:
-            await self.link._connection.close()
+        await (self.link._connection.close() if self.link else self.update())
+        await self.stop("PowerLoss")
 
     def perform(self, verb, args):
         if verb in ("ev.plug", "ev.unplug"):

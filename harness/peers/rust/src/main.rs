@@ -81,7 +81,8 @@ fn sample_interval(runtime: &Runtime) -> Option<u64> {
 async fn perform(runtime: &Runtime, socket: &Socket, verb: &str, args: &Value) -> &'static str {
     let card = IdToken { value: args["token"].as_str().unwrap_or("").into(), kind: IdTokenKind::ISO14443 };
     let owner = runtime.state().evses[0].transactions[0].clone().and_then(|transaction| transaction.id_token);
-    let stops = verb == "user.stop" || verb == "token.present" && owner == Some(card.clone());
+    let own_card = owner.is_some_and(|owner| owner.value.eq_ignore_ascii_case(&card.value));
+    let stops = verb == "user.stop" || verb == "token.present" && own_card;
     if stops || verb == "ev.unplug" && socket.0.load(SeqCst) {
         read_meter(runtime, socket).await;
         let reason = if stops { StopReason::Local } else { StopReason::EVDisconnected };
