@@ -5,15 +5,17 @@
 mod facts;
 mod finding;
 mod ledger;
+pub mod ocpp16;
 mod rule;
+pub mod rules;
 mod run_event;
 mod verdict;
+mod watch;
 
 pub use facts::{Facts, Keeper, KeeperView};
 pub use finding::{Finding, Level, LineRef};
 pub use ledger::{AnsweredCall, Ledger, Link, OpenCall};
 pub use rule::{AnswerSeen, Context, Findings, Rule, RuleInfo, Seen};
-pub use run_event::{
-    CaseKey, CaseResult, ExpectedFinding, Plan, PlannedCase, Row, RunEvent, RunSummary,
-};
+pub use run_event::{CaseKey, CaseResult, ExpectedFinding, Plan, PlannedCase, Row, RunEvent, RunSummary};
 pub use verdict::Verdict;
+pub use watch::{Listener, Watch};

@@ -103,6 +103,8 @@ pub struct Context<'a> {
     pub edition: &'static Edition,
     /// The side under test: `station` or `csms`.
     pub dut: &'a str,
+    /// The identity that facts and rules are about; the ledger holds the others' connections too.
+    pub identity: &'a str,
     /// Time of the event.
     pub at: Timestamp,
     /// Sequence number of the event.
@@ -134,7 +136,16 @@ pub struct Findings {
 impl Findings {
     /// A collector for one rule at one event.
     pub fn new(info: &'static RuleInfo, seq: u64) -> Self {
-        Self { info, seq, found: Vec::new() }
+        Self {
+            info,
+            seq,
+            found: Vec::new(),
+        }
+    }
+
+    /// The rule that is speaking.
+    pub fn info(&self) -> &'static RuleInfo {
+        self.info
     }
 
     /// Adds a finding at the level of the rule; the returned place takes pointer, level or clause of its own.

@@ -1,0 +1,282 @@
+//! The facts of OCPP 1.6, derived from both sides' messages.
+//!
+//! | fact | value |
+//! |---|---|
+//! | `boot` | `Accepted`, `Pending`, `Rejected`; `null` while a BootNotification waits for its answer |
+//! | `boot.interval` | seconds, as last answered |
+//! | `heartbeat` | seconds between heartbeats, as last agreed |
+//! | `status.N`, `status.N.error` | last reported status and error code of connector N |
+//! | `transaction.N`, `.tag`, `.meter`, `.start` | the open transaction on connector N: id, idTag, meterStart, timestamp |
+//! | `availability.N` | `Operative`, `Inoperative`, as last accepted or carried out |
+//! | `availability.N.scheduled` | the same, as promised for the end of the transaction |
+//! | `connectors` | how many connectors there are, as far as seen |
+//! | `config.KEY`, `readonly.KEY`, `unknown.KEY` | value, access and absence of a configuration key |
+//! | `list.version` | version of the local authorization list |
+
+use std::collections::BTreeSet;
+
+use plugfest_protocol::{Edition, Json};
+use plugfest_trace::{Party, What};
+
+use crate::facts::{self, Facts, KeeperView};
+use crate::ledger::AnsweredCall;
+use crate::rule::{AnswerSeen, Seen};
+
+/// At most so many facts are kept; a DUT that reports more connectors or keys is not followed further.
+const MOST_FACTS: usize = 4096;
+
+/// Derives the facts of OCPP 1.6.
+#[derive(Debug, Default)]
+pub struct Keeper {
+    /// True once the CSMS has asked for a BootNotification, so that the next one is no restart.
+    boot_triggered: bool,
+    /// Connectors on which a transaction has ended and an availability change is due.
+    due: BTreeSet<i64>,
+}
+
+impl facts::Keeper for Keeper {
+    fn see(&mut self, facts: &mut Facts, context: &KeeperView<'_>, seen: Seen<'_>) {
+        if facts.all().len() > MOST_FACTS {
+            return;
+        }
+        let station = if context.dut == "station" {
+            Party::Dut
+        } else {
+            Party::Us
+        };
+        match seen {
+            Seen::Call {
+                from,
+                action,
+                payload,
+                ..
+            } if from == station => self.asked(facts, action, payload),
+            Seen::Answer {
+                from,
+                call,
+                answer: AnswerSeen::Result(payload),
+                ..
+            } => {
+                if from == station {
+                    self.station_answered(facts, call, payload);
+                } else {
+                    csms_answered(facts, call, payload);
+                }
+            }
+            Seen::Event(event) => {
+                if let What::Asked { verb, .. } = &event.what
+                    && verb == "station.factory_reset"
+                {
+                    forget_configuration(facts);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Keeper {
+    /// The station asks the CSMS.
+    fn asked(&mut self, facts: &mut Facts, action: &str, payload: &Json) {
+        match action {
+            "BootNotification" => {
+                if !std::mem::take(&mut self.boot_triggered) {
+                    facts.learn("boot", Json::Null);
+                }
+            }
+            "StatusNotification" => {
+                let (Some(connector), Some(status)) = (int(payload, "connectorId"), text(payload, "status"))
+                else {
+                    return;
+                };
+                if connector < 0 {
+                    return;
+                }
+                facts.learn(format!("status.{connector}"), status);
+                let error = text(payload, "errorCode").unwrap_or("NoError");
+                facts.learn(format!("status.{connector}.error"), error);
+                if status == "Unavailable" && self.due.remove(&connector) {
+                    facts.learn(format!("availability.{connector}"), "Inoperative");
+                    facts.forget(&format!("availability.{connector}.scheduled"));
+                }
+                note_connector(facts, connector);
+            }
+            "StopTransaction" => {
+                let Some(id) = int(payload, "transactionId") else {
+                    return;
+                };
+                if let Some(connector) = connector_of(facts, id) {
+                    for part in ["", ".tag", ".meter", ".start"] {
+                        facts.forget(&format!("transaction.{connector}{part}"));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The station answers the CSMS.
+    fn station_answered(&mut self, facts: &mut Facts, call: &AnsweredCall, payload: &Json) {
+        let status = text(payload, "status");
+        match call.action.as_str() {
+            "TriggerMessage" | "ExtendedTriggerMessage" => {
+                let boot = text(&call.payload, "requestedMessage") == Some("BootNotification");
+                self.boot_triggered |= boot && status == Some("Accepted");
+            }
+            "ChangeAvailability" => {
+                let connector = int(&call.payload, "connectorId");
+                let (Some(connector), Some(kind)) = (connector, text(&call.payload, "type")) else {
+                    return;
+                };
+                match status {
+                    Some("Accepted") => {
+                        facts.learn(format!("availability.{connector}"), kind);
+                        facts.forget(&format!("availability.{connector}.scheduled"));
+                        if kind == "Inoperative" {
+                            self.due.insert(connector);
+                        } else {
+                            self.due.remove(&connector);
+                        }
+                    }
+                    Some("Scheduled") => {
+                        facts.learn(format!("availability.{connector}.scheduled"), kind);
+                        self.due.insert(connector);
+                    }
+                    _ => {}
+                }
+            }
+            "GetConfiguration" => {
+                for key in list(payload, "configurationKey") {
+                    let Some(name) = text(key, "key") else { continue };
+                    let name = canonical(name);
+                    if let Some(value) = text(key, "value") {
+                        facts.learn(format!("config.{name}"), value);
+                    }
+                    if let Some(readonly) = key.get("readonly").and_then(Json::as_bool) {
+                        facts.learn(format!("readonly.{name}"), readonly);
+                    }
+                    facts.forget(&format!("unknown.{name}"));
+                }
+                for name in list(payload, "unknownKey").iter().filter_map(Json::as_str) {
+                    facts.learn(format!("unknown.{}", canonical(name)), true);
+                }
+            }
+            "ChangeConfiguration" => {
+                let (Some(key), Some(value)) = (text(&call.payload, "key"), text(&call.payload, "value"))
+                else {
+                    return;
+                };
+                let key = canonical(key);
+                match status {
+                    Some("Accepted") => {
+                        if key == "HeartbeatInterval"
+                            && let Ok(seconds) = value.trim().parse::<i64>()
+                        {
+                            facts.learn("heartbeat", seconds);
+                        }
+                        facts.learn(format!("config.{key}"), value);
+                        facts.forget(&format!("unknown.{key}"));
+                    }
+                    Some("RebootRequired") => facts.forget(&format!("config.{key}")),
+                    Some("NotSupported") => facts.learn(format!("unknown.{key}"), true),
+                    _ => {}
+                }
+            }
+            "SendLocalList" => match (status, int(&call.payload, "listVersion")) {
+                (Some("Accepted"), Some(version)) => facts.learn("list.version", version),
+                _ => facts.forget("list.version"),
+            },
+            "GetLocalListVersion" => {
+                if let Some(version) = int(payload, "listVersion") {
+                    facts.learn("list.version", version);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The CSMS answers the station.
+fn csms_answered(facts: &mut Facts, call: &AnsweredCall, payload: &Json) {
+    match call.action.as_str() {
+        "BootNotification" => {
+            let Some(status) = text(payload, "status") else {
+                return;
+            };
+            facts.learn("boot", status);
+            let Some(interval) = int(payload, "interval") else {
+                return;
+            };
+            facts.learn("boot.interval", interval);
+            if status == "Accepted" {
+                // The station takes over the interval, and may show it in its configuration (OCPP-1.6 4.2).
+                facts.forget("config.HeartbeatInterval");
+                facts.learn("heartbeat", interval);
+            }
+        }
+        "StartTransaction" => {
+            let (Some(connector), Some(id)) =
+                (int(&call.payload, "connectorId"), int(payload, "transactionId"))
+            else {
+                return;
+            };
+            note_connector(facts, connector);
+            facts.learn(format!("transaction.{connector}"), id);
+            for (part, field) in [("tag", "idTag"), ("meter", "meterStart"), ("start", "timestamp")] {
+                match call.payload.get(field) {
+                    Some(value) => facts.learn(format!("transaction.{connector}.{part}"), value.clone()),
+                    None => facts.forget(&format!("transaction.{connector}.{part}")),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn forget_configuration(facts: &mut Facts) {
+    let gone: Vec<String> = facts
+        .all()
+        .keys()
+        .filter(|name| {
+            ["config.", "readonly.", "availability.", "list."]
+                .iter()
+                .any(|p| name.starts_with(p))
+        })
+        .cloned()
+        .collect();
+    for name in gone {
+        facts.forget(&name);
+    }
+}
+
+fn note_connector(facts: &mut Facts, connector: i64) {
+    let known = facts.fact("connectors").and_then(Json::as_i64).unwrap_or(0);
+    if connector > known {
+        facts.learn("connectors", connector);
+    }
+}
+
+fn connector_of(facts: &Facts, transaction: i64) -> Option<String> {
+    let mut open = facts.under("transaction").filter(|(name, _)| !name.contains('.'));
+    open.find(|(_, id)| id.as_i64() == Some(transaction))
+        .map(|(name, _)| name.to_owned())
+}
+
+/// The standard's spelling of a configuration key, or the text itself.
+fn canonical(key: &str) -> &str {
+    Edition::ocpp16()
+        .config_key(key)
+        .map_or(key, |known| known.name.as_str())
+}
+
+fn text<'a>(payload: &'a Json, field: &str) -> Option<&'a str> {
+    payload.get(field).and_then(Json::as_str)
+}
+
+fn int(payload: &Json, field: &str) -> Option<i64> {
+    payload.get(field).and_then(Json::as_i64)
+}
+
+fn list<'a>(payload: &'a Json, field: &str) -> &'a [Json] {
+    payload.get(field).and_then(Json::as_array).unwrap_or_default()
+}

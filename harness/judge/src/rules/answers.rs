@@ -1,0 +1,463 @@
+//! Answers: exactly one for every CALL of ours, in time, of the right kind.
+
+use std::collections::BTreeSet;
+
+use plugfest_protocol::{
+    Edition, Fault, Frame, Json, Part, Role, Severity, Violation, ViolationClass, expected, validate,
+};
+use plugfest_trace::{Cause, Party, What};
+
+use super::support::{
+    Away, Bounded, Check, Entry, OCPP16, connectors, fact, int, is_own, message_timeout, short, shown, text,
+};
+use crate::finding::Level;
+use crate::ledger::OpenCall;
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+
+pub(super) static RULES: &[Entry] = &[
+    Entry::both::<Missing>(RuleInfo {
+        id: "answers/missing",
+        title: "every CALL is answered in time",
+        clause: "OCPP-1.6J 4.2, OCPP-1.6J-errata 3.3",
+        level: Level::Must,
+        editions: OCPP16,
+        explain: "Each operation of chapters 4 and 5 says that the receiver SHALL respond; where it cannot, a \
+                  CALLERROR is the only way to say so (OCPP-1.6J-errata 3.3). The time is `timeout.message` of the \
+                  profile, 30 s by default. Not judged: frames that we sent broken, a connection that went away, a \
+                  station that was told Rejected (it must stay silent, OCPP-1.6 4.2), a DUT that has a reason to be \
+                  away (reset, power cut, firmware update). An answer that comes later is let pass without another \
+                  word. Probes have a rule of their own: liveness/probe.",
+    }),
+    Entry::both::<Second>(RuleInfo {
+        id: "answers/second",
+        title: "a CALL is answered once",
+        clause: "OCPP-1.6J 4.1.1, 4.1.4",
+        level: Level::Must,
+        editions: OCPP16,
+        explain: "With its CALLRESULT or CALLERROR an exchange is over. A second answer with the same id belongs to \
+                  nothing, and peers that reuse ids or match loosely will take it for the answer to something else. \
+                  Not judged where we used the id twice ourselves.",
+    }),
+    Entry::both::<Stray>(RuleInfo {
+        id: "answers/stray",
+        title: "an answer has the id of a CALL",
+        clause: "OCPP-1.6J 4.1.4",
+        level: Level::Must,
+        editions: OCPP16,
+        explain: "The id of a CALLRESULT or CALLERROR equals that of the CALL that it answers. Let pass: an answer to \
+                  a CALL of an earlier connection of the same identity, a CALLERROR after a frame that we sent broken \
+                  (its id could not be read), and answers on a connection that was open before the trace began, as \
+                  long as a CALL from before may still be open.",
+    }),
+    Entry::both::<InvalidAccepted>(RuleInfo {
+        id: "answers/invalid-accepted",
+        title: "an invalid request gets a CALLERROR",
+        clause: "OCPP-1.6J 4.2.3",
+        level: Level::Must,
+        editions: OCPP16,
+        explain: "A request whose content does not meet the requirements for a proper message is answered with a \
+                  CALLERROR, not with a CALLRESULT: a CALLRESULT tells the sender that all was well. Overlong strings, \
+                  unknown and doubled members and integers written as 1.0 are often tolerated on purpose; accepting \
+                  them is a warning. Values that only the text of the standard forbids (connector 0 for a remote \
+                  start) may be refused in a regular response and are not judged here.",
+    }),
+    Entry::both::<ValidRefused>(RuleInfo {
+        id: "answers/valid-refused",
+        title: "a valid request gets a CALLRESULT",
+        clause: "OCPP-1.6J 4.2.3",
+        level: Level::Must,
+        editions: OCPP16,
+        explain: "A CALLERROR is for transport errors and for messages that are not proper; undesired outcomes are \
+                  regular results (OCPP-1.6J 4.2.2), and each operation says SHALL respond. Let pass: NotSupported and \
+                  NotImplemented for actions outside the Core profile, any CALLERROR before the station is accepted or \
+                  while that is not known, a CALL sent while another was open, and doubts about the meaning of valid \
+                  values (unknown connectors, charging profiles). The clause of the finding is the operation's own. \
+                  A refused StopTransaction has its own rule: transaction/stop-refused.",
+    }),
+    Entry::both::<ErrorCode>(RuleInfo {
+        id: "answers/error-code",
+        title: "an invalid request gets the error code that says what is wrong",
+        clause: "OCPP-1.6J 4.2.3 table 7",
+        level: Level::Advisory,
+        editions: OCPP16,
+        explain: "Which code fits which mistake is hardly fixed, so any code of the standard passes as a refusal of an \
+                  invalid payload. Three places are fixed: an action that the receiver does not know is NotImplemented \
+                  (NotSupported passes), and an invalid enum value in GetCompositeSchedule, in a charging profile or in \
+                  a charging schedule is PropertyConstraintViolation by OCPP-1.6-errata 3.24 and 3.38, which therefore \
+                  is a MUST; a station without smart charging says NotSupported there.",
+    }),
+];
+
+/// Ids of our frames that were ill-formed, or used twice: what is answered to them proves nothing.
+#[derive(Debug, Default)]
+struct Tainted {
+    seen: Bounded<(u32, String), ()>,
+    tainted: Bounded<(u32, String), ()>,
+}
+
+impl Tainted {
+    fn has(&self, conn: u32, id: &str) -> bool {
+        self.tainted.contains(&(conn, id.to_owned()))
+    }
+
+    fn see(&mut self, seen: Seen<'_>) {
+        let Seen::Frame {
+            conn,
+            from: Party::Us,
+            frame,
+            flaws,
+            ..
+        } = seen
+        else {
+            return;
+        };
+        let Some(Frame::Call { id, .. }) = frame else {
+            return;
+        };
+        let key = (conn, id.clone());
+        if self.seen.insert(key.clone(), ()).is_some() || !flaws.is_empty() {
+            self.tainted.insert(key, ());
+        }
+    }
+}
+
+/// CALLs without an answer.
+#[derive(Debug, Default)]
+struct Missing {
+    tainted: Tainted,
+    away: Away,
+    reported: BTreeSet<u64>,
+}
+
+impl Check for Missing {
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        let excused = self.away.is_excused()
+            || (context.dut == "station" && fact(context, "boot").is_some_and(|boot| boot == "Rejected"));
+        let timeout = message_timeout(context);
+        for call in context.ledger.open() {
+            let age = context.at.since(call.at);
+            let ours = call.from == Party::Us && call.cause != Some(Cause::Probe);
+            if !ours || age <= timeout || !is_own(context, call.conn) || self.reported.contains(&call.seq) {
+                continue;
+            }
+            self.reported.insert(call.seq);
+            if excused || self.tainted.has(call.conn, &call.id) {
+                continue;
+            }
+            let message = format!("{} was not answered", call.action);
+            let expected = format!("an answer within {}", shown(timeout));
+            out.add(message, expected, format!("nothing for {}", shown(age)))
+                .event = Some(call.seq);
+        }
+        self.away.see(seen);
+        self.tainted.see(seen);
+        if self.reported.len() > 4096 {
+            self.reported.pop_first();
+        }
+    }
+}
+
+/// Second answers.
+#[derive(Debug, Default)]
+struct Second {
+    tainted: Tainted,
+}
+
+impl Check for Second {
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        self.tainted.see(seen);
+        let Seen::Stray {
+            conn,
+            from: Party::Dut,
+            frame,
+        } = seen
+        else {
+            return;
+        };
+        let id = frame.id();
+        if context.ledger.was_answered(conn, Party::Us, id) && !self.tainted.has(conn, id) {
+            out.add(
+                "a CALL of ours was answered a second time",
+                "one answer",
+                format!("another {}", frame.kind()),
+            );
+        }
+    }
+}
+
+/// Answers to nothing.
+#[derive(Debug, Default)]
+struct Stray {
+    ours: Bounded<String, ()>,
+    broken: u32,
+    opened: BTreeSet<u32>,
+    began: Option<plugfest_protocol::Timestamp>,
+}
+
+impl Check for Stray {
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        let began = *self.began.get_or_insert(context.at);
+        match seen {
+            Seen::Event(event) => {
+                if let What::Opened { conn, .. } = &event.what {
+                    self.opened.insert(*conn);
+                }
+            }
+            Seen::Frame {
+                from: Party::Us,
+                frame,
+                flaws,
+                ..
+            } => {
+                if !flaws.is_empty() || frame.is_none() {
+                    self.broken += 1;
+                }
+                if let Some(Frame::Call { id, .. }) = frame {
+                    self.ours.insert(id.clone(), ());
+                }
+            }
+            Seen::Stray {
+                conn,
+                from: Party::Dut,
+                frame,
+            } => {
+                let id = frame.id();
+                if context.ledger.was_answered(conn, Party::Us, id) || self.ours.contains(id) {
+                    return;
+                }
+                if matches!(frame, Frame::CallError { .. }) && self.broken > 0 {
+                    self.broken -= 1;
+                    return;
+                }
+                let older =
+                    !self.opened.contains(&conn) && context.at.since(began) <= message_timeout(context);
+                if !older {
+                    let message = format!("a {} answers no CALL of ours", frame.kind());
+                    out.add(message, "the id of an open CALL", short(id));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What is wrong with a request of ours, or that its action is unknown to the receiver.
+enum Sent {
+    Fine,
+    UnknownAction,
+    Wrong(Vec<Violation>),
+}
+
+fn sent(context: &Context<'_>, action: &str, payload: &Json) -> Sent {
+    let us = Role::parse(context.dut).map(Role::other);
+    match (context.edition.action(action), us) {
+        (Some(known), Some(us)) if known.may_be_sent_by(us, Part::Request) => {
+            let found = validate(context.edition, action, Part::Request, payload);
+            if found.is_empty() {
+                Sent::Fine
+            } else {
+                Sent::Wrong(found)
+            }
+        }
+        _ => Sent::UnknownAction,
+    }
+}
+
+/// CALLRESULTs to requests that should have been refused.
+#[derive(Debug, Default)]
+struct InvalidAccepted {
+    tainted: Tainted,
+}
+
+impl Check for InvalidAccepted {
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        self.tainted.see(seen);
+        let Seen::Answer {
+            conn,
+            from: Party::Dut,
+            call,
+            answer: AnswerSeen::Result(payload),
+        } = seen
+        else {
+            return;
+        };
+        if self.tainted.has(conn, &call.id) {
+            return;
+        }
+        match sent(context, &call.action, &call.payload) {
+            Sent::Fine => {}
+            Sent::UnknownAction => {
+                let message = format!(
+                    "an action that the DUT cannot know was answered as if it did: {}",
+                    short(&call.action)
+                );
+                out.add(
+                    message,
+                    "CALLERROR NotImplemented",
+                    format!("CALLRESULT {}", short(&payload.to_string())),
+                );
+            }
+            Sent::Wrong(found) => {
+                let weight = |v: &Violation| match v.class {
+                    _ if v.severity == Severity::Contested => 0,
+                    ViolationClass::SpecOnly => 0,
+                    ViolationClass::TooLong
+                    | ViolationClass::UnknownProperty
+                    | ViolationClass::DuplicateKey => 1,
+                    _ => 2,
+                };
+                let Some(worst) = found.iter().max_by_key(|v| weight(v)).filter(|v| weight(v) > 0) else {
+                    return;
+                };
+                let code =
+                    expected(context.edition, Fault::Violation(worst.class)).map_or("…", |e| e.preferred);
+                let message = format!("an invalid {} was accepted: {worst}", call.action);
+                let finding = out.add(
+                    message,
+                    format!("CALLERROR {code}"),
+                    format!("CALLRESULT {}", short(&payload.to_string())),
+                );
+                if weight(worst) == 1 {
+                    finding.level(Level::Advisory);
+                }
+            }
+        }
+    }
+}
+
+/// CALLERRORs to requests that should have been served.
+#[derive(Debug, Default)]
+struct ValidRefused {
+    tainted: Tainted,
+}
+
+impl Check for ValidRefused {
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        self.tainted.see(seen);
+        let Seen::Answer {
+            conn,
+            from: Party::Dut,
+            call,
+            answer: AnswerSeen::Error { code, description },
+        } = seen
+        else {
+            return;
+        };
+        let crossed = context.ledger.open_from(conn, Party::Us).next().is_some();
+        let fine = matches!(sent(context, &call.action, &call.payload), Sent::Fine);
+        if !fine || crossed || self.tainted.has(conn, &call.id) || call.action == "StopTransaction" {
+            return;
+        }
+        if call.action != "BootNotification" && fact(context, "boot") != Some("Accepted") {
+            return;
+        }
+        let Some(known) = context.edition.action(&call.action) else {
+            return;
+        };
+        let unsupported = matches!(code, "NotSupported" | "NotImplemented");
+        if (unsupported && known.profile != "Core")
+            || (code == "PropertyConstraintViolation" && doubtful(context, call))
+        {
+            return;
+        }
+        let message = format!("a valid {} was refused with an error", call.action);
+        let actual = format!("CALLERROR {} {}", short(code), short(description));
+        let finding = out.add(message, "a CALLRESULT", actual);
+        finding.clause(known.clause.as_str());
+        // The answer to a StartTransaction is a SHOULD (OCPP-1.6 4.8).
+        if call.action == "StartTransaction" {
+            finding.level(Level::Should);
+        }
+    }
+}
+
+/// True where a request is valid, but may mean something that the DUT has not got.
+fn doubtful(context: &Context<'_>, call: &OpenCall) -> bool {
+    let most = connectors(context).unwrap_or(1);
+    let beyond = int(&call.payload, "connectorId").is_some_and(|connector| connector > most);
+    let profile = ["chargingProfile", "csChargingProfiles"]
+        .iter()
+        .any(|field| call.payload.get(field).is_some());
+    beyond || profile || call.action == "GetCompositeSchedule"
+}
+
+/// Error codes where the standard fixes them.
+#[derive(Debug, Default)]
+struct ErrorCode {
+    tainted: Tainted,
+}
+
+impl Check for ErrorCode {
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        self.tainted.see(seen);
+        let Seen::Answer {
+            conn,
+            from: Party::Dut,
+            call,
+            answer: AnswerSeen::Error { code, .. },
+        } = seen
+        else {
+            return;
+        };
+        // Codes that the edition does not have are the business of frame/code-unknown.
+        if self.tainted.has(conn, &call.id) || !is_code(context.edition, code) {
+            return;
+        }
+        let unsupported = matches!(code, "NotSupported" | "NotImplemented");
+        if unsupported || (code == "SecurityError" && fact(context, "boot") != Some("Accepted")) {
+            return;
+        }
+        match sent(context, &call.action, &call.payload) {
+            Sent::Fine => {}
+            Sent::UnknownAction => {
+                let message = format!(
+                    "an unknown action was refused with another code: {}",
+                    short(&call.action)
+                );
+                out.add(message, "CALLERROR NotImplemented", format!("CALLERROR {code}"));
+            }
+            Sent::Wrong(found) => {
+                let [only] = found.as_slice() else { return };
+                let Some(clause) = fixed(call, only) else { return };
+                if code != "PropertyConstraintViolation" {
+                    let message = format!(
+                        "an invalid value at {} was refused with another code",
+                        only.pointer
+                    );
+                    let finding = out.add(
+                        message,
+                        "CALLERROR PropertyConstraintViolation",
+                        format!("CALLERROR {code}"),
+                    );
+                    finding
+                        .level(Level::Must)
+                        .clause(clause)
+                        .at(only.pointer.as_str());
+                }
+            }
+        }
+    }
+}
+
+fn is_code(edition: &Edition, code: &str) -> bool {
+    edition.error_codes().iter().any(|known| known == code)
+}
+
+/// The erratum that fixes the code for this violation.
+fn fixed(call: &OpenCall, violation: &Violation) -> Option<&'static str> {
+    let literal = violation.class == ViolationClass::EnumLiteral;
+    let text_there = call
+        .payload
+        .pointer(&violation.pointer)
+        .and_then(Json::as_str)
+        .is_some();
+    if !literal || !text_there {
+        return None;
+    }
+    match call.action.as_str() {
+        "GetCompositeSchedule" => Some("OCPP-1.6-errata 3.24"),
+        "SetChargingProfile" => Some("OCPP-1.6-errata 3.38"),
+        "RemoteStartTransaction" if text(&call.payload, "idTag").is_some() => Some("OCPP-1.6-errata 3.38"),
+        _ => None,
+    }
+}

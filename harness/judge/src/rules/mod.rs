@@ -1,0 +1,80 @@
+//! The always-on rules: one file per theme, one registry.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use plugfest_protocol::{Edition, Json};
+use plugfest_trace::{Event, OpenConnection, What};
+
+use crate::facts::Facts;
+use crate::finding::Finding;
+use crate::rule::{Rule, RuleInfo};
+use crate::watch::Watch;
+
+mod answers;
+mod frame;
+mod ids;
+mod schema;
+mod support;
+
+use support::Entry;
+
+/// Every theme's rules. A rule that is not here does not exist.
+static THEMES: [&[Entry]; 4] = [frame::RULES, schema::RULES, answers::RULES, ids::RULES];
+
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    THEMES.iter().flat_map(|theme| theme.iter())
+}
+
+/// The rules that hold for an edition, fresh and without memory.
+pub fn registry(edition: &Edition) -> Vec<Box<dyn Rule>> {
+    entries()
+        .filter(|entry| entry.info.editions.is_empty() || entry.info.editions.contains(&edition.name()))
+        .map(Entry::make)
+        .collect()
+}
+
+/// What every rule says of itself, in the order of the themes.
+pub fn all() -> &'static [&'static RuleInfo] {
+    static ALL: LazyLock<Vec<&'static RuleInfo>> =
+        LazyLock::new(|| entries().map(|entry| &entry.info).collect());
+    &ALL
+}
+
+/// What the rule of that id says of itself.
+pub fn find(id: &str) -> Option<&'static RuleInfo> {
+    all().iter().copied().find(|info| info.id == id)
+}
+
+/// Judges recorded events by the rules alone. A premise among the events is used for the identity and the
+/// connections that were open; `values` and `facts` are those handed in.
+pub fn run(
+    edition: &'static Edition,
+    dut: &str,
+    values: &Json,
+    facts: &BTreeMap<String, Json>,
+    events: &[Event],
+) -> Vec<Finding> {
+    let premise = events.iter().find_map(|event| match &event.what {
+        What::Premise(premise) => Some(premise.as_ref()),
+        _ => None,
+    });
+    let first = events.iter().find_map(|event| match &event.what {
+        What::Opened { identity, .. } => Some(identity.as_str()),
+        _ => None,
+    });
+    let identity = premise
+        .map(|premise| premise.identity.as_str())
+        .or(first)
+        .unwrap_or_default();
+    let open: &[OpenConnection] = premise.map_or(&[], |premise| &premise.connections);
+    let mut watch = Watch::new(
+        edition,
+        dut,
+        identity,
+        values.clone(),
+        Facts::new(facts.clone()),
+        open,
+    );
+    events.iter().flat_map(|event| watch.see(event)).collect()
+}
