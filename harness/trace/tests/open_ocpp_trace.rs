@@ -1,5 +1,7 @@
 //! What is exported is valid by the published schema of the format, and comes back as it went out.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot build its trace has failed")]
+
 use plugfest_protocol::{Json, Timestamp};
 use plugfest_trace::{
     Cause, Data, Event, Head, ImportAs, Marker, OpenConnection, Outcome, Party, Premise, ReadError, Recorder,
