@@ -313,7 +313,7 @@ fn errors_say_where_and_what() {
             good.replace("\"transport\":\"json\",", ""),
             "missing field `transport`",
         ),
-        (good.replace("{", "["), "expected"),
+        (good.replace('{', "["), "expected"),
     ];
     for (line, what) in cases {
         let error = error(&format!("{good}\n{line}"));
