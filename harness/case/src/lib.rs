@@ -3,10 +3,19 @@
 //! Nothing here knows a network, a clock or a verdict, and nothing knows one protocol: what a message may hold comes
 //! from the catalogue of the edition that a case names in its `spec` line.
 
+pub mod cel;
+mod check;
 pub mod diagnostic;
+pub mod facts;
 pub mod ir;
 mod lex;
+pub mod library;
+pub mod natives;
 mod parse;
+pub mod pics;
+pub mod verbs;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use library::{Library, Loaded, LoadedState, Source};
+pub use natives::{Arity, Natives};
 pub use parse::{MAX_ERRORS, MAX_FILE, parse, parse_expr, parse_pics};

@@ -14,6 +14,8 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::ir::{File, Span, Word};
 use crate::lex::{self, LexError, Token, span};
 
+pub(crate) use expr::pics_code_len;
+
 /// The largest file that is read, in bytes.
 pub const MAX_FILE: usize = 1024 * 1024;
 /// The most errors reported for one file.
