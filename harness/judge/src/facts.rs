@@ -4,6 +4,7 @@
 //! there are is the business of an edition's keeper; this file only keeps them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use plugfest_protocol::Json;
 
@@ -12,13 +13,14 @@ use crate::rule::{Context, Seen};
 /// The facts of one identity.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
-    values: BTreeMap<String, Json>,
+    /// Shared: a copy costs nothing until one of the two learns something.
+    values: Arc<BTreeMap<String, Json>>,
 }
 
 impl Facts {
     /// The facts of a premise.
     pub fn new(values: BTreeMap<String, Json>) -> Self {
-        Self { values }
+        Self { values: Arc::new(values) }
     }
 
     /// The fact `name.key.key…`, if it is known.
@@ -28,17 +30,21 @@ impl Facts {
 
     /// Learns a fact.
     pub fn learn(&mut self, path: impl Into<String>, value: impl Into<Json>) {
-        self.values.insert(path.into(), value.into());
+        Arc::make_mut(&mut self.values).insert(path.into(), value.into());
     }
 
     /// Forgets a fact.
     pub fn forget(&mut self, path: &str) {
-        self.values.remove(path);
+        if self.values.contains_key(path) {
+            Arc::make_mut(&mut self.values).remove(path);
+        }
     }
 
     /// All facts whose name begins with `prefix.`, with the rest of their name.
     pub fn under<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Json)> {
-        self.values.iter().filter_map(move |(k, v)| Some((k.strip_prefix(prefix)?.strip_prefix('.')?, v)))
+        self.values
+            .iter()
+            .filter_map(move |(k, v)| Some((k.strip_prefix(prefix)?.strip_prefix('.')?, v)))
     }
 
     /// All of them, for the premise of the next trace.
@@ -53,7 +59,6 @@ pub trait Keeper: std::fmt::Debug + Send {
     fn see(&mut self, facts: &mut Facts, context: &KeeperView<'_>, seen: Seen<'_>);
 }
 
-
 /// A [`Context`] without the facts, which the keeper is about to change.
 #[derive(Debug, Clone, Copy)]
 pub struct KeeperView<'a> {
@@ -65,6 +70,9 @@ pub struct KeeperView<'a> {
 
 impl<'a> From<&Context<'a>> for KeeperView<'a> {
     fn from(context: &Context<'a>) -> Self {
-        Self { dut: context.dut, at: context.at }
+        Self {
+            dut: context.dut,
+            at: context.at,
+        }
     }
 }

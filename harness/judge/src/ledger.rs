@@ -56,8 +56,13 @@ pub struct Ledger {
 impl Ledger {
     /// Notes that a connection is up.
     pub fn opened(&mut self, conn: u32, identity: &str, subprotocol: Option<&str>) {
-        self.links
-            .insert(conn, Link { identity: identity.to_owned(), subprotocol: subprotocol.map(str::to_owned) });
+        self.links.insert(
+            conn,
+            Link {
+                identity: identity.to_owned(),
+                subprotocol: subprotocol.map(str::to_owned),
+            },
+        );
     }
 
     /// Notes that a connection is gone; its open CALLs will never be answered and are handed back.
@@ -78,7 +83,10 @@ impl Ledger {
 
     /// Takes the open CALL that an answer from `answerer` with this id belongs to.
     pub fn answer(&mut self, conn: u32, answerer: Party, id: &str) -> Option<OpenCall> {
-        let at = self.open.iter().position(|c| c.conn == conn && c.from != answerer && c.id == id)?;
+        let at = self
+            .open
+            .iter()
+            .position(|c| c.conn == conn && c.from != answerer && c.id == id)?;
         let call = self.open.remove(at)?;
         if self.answered.len() >= MAX_ANSWERED {
             self.answered.pop_front();
@@ -89,7 +97,9 @@ impl Ledger {
 
     /// True if a CALL of `caller` with this id was answered before on this connection.
     pub fn was_answered(&self, conn: u32, caller: Party, id: &str) -> bool {
-        self.answered.iter().any(|(c, from, i)| *c == conn && *from == caller && i == id)
+        self.answered
+            .iter()
+            .any(|(c, from, i)| *c == conn && *from == caller && i == id)
     }
 
     /// The open CALLs of one side on one connection, oldest first.
@@ -109,6 +119,10 @@ impl Ledger {
 
     /// The newest connection of an identity.
     pub fn link_of(&self, identity: &str) -> Option<u32> {
-        self.links.iter().rev().find(|(_, l)| l.identity == identity).map(|(c, _)| *c)
+        self.links
+            .iter()
+            .rev()
+            .find(|(_, l)| l.identity == identity)
+            .map(|(c, _)| *c)
     }
 }

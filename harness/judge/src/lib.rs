@@ -2,20 +2,29 @@
 //!
 //! Live it is fed as events arrive, offline from a file: one code path.
 
+mod conversation;
+mod dialect;
 mod facts;
 mod finding;
 mod ledger;
+mod natives;
 pub mod ocpp16;
 mod rule;
+mod rows;
 pub mod rules;
 mod run_event;
+mod session;
 mod verdict;
 mod watch;
 
+pub use conversation::{Command, LineMet, Overlay, Stage, ValueError, Waiting};
+pub use dialect::{ConfigValue, Dialect, Written, dialect};
 pub use facts::{Facts, Keeper, KeeperView};
 pub use finding::{Finding, Level, LineRef};
 pub use ledger::{AnsweredCall, Ledger, Link, OpenCall};
+pub use natives::NATIVES;
 pub use rule::{AnswerSeen, Context, Findings, Rule, RuleInfo, Seen};
 pub use run_event::{CaseKey, CaseResult, ExpectedFinding, Plan, PlannedCase, Row, RunEvent, RunSummary};
+pub use session::{Outcome, Session, SessionError, judge};
 pub use verdict::Verdict;
 pub use watch::{Listener, Watch};

@@ -1,5 +1,7 @@
 //! What is particular to OCPP 1.6 in judging, beside its rules: which facts there are.
 
+mod dialect;
 mod keeper;
 
+pub use dialect::Ocpp16;
 pub use keeper::Keeper;

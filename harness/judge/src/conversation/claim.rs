@@ -1,0 +1,725 @@
+//! Which line takes a message (rules 2, 4, 5, 6).
+//!
+//! A message is offered in passes: first to every open line that it *fits* entirely, then to every line that at least
+//! *picks* it (which then fails at the field that says something else), last to lines that are not due yet (the
+//! finding "before line n"). Within a pass: the next line in order, then free lines, then open blocks from the top.
+
+use plugfest_case::ir::{AnswerForm, Call, Kind, NeverScope, ObjectPattern, Pattern, Until};
+use plugfest_protocol::{Json, ObjectType, Part, Timestamp};
+
+use super::advance::answers_to;
+use super::context::Cx;
+use super::pattern::{Bound, Mismatch};
+use super::scope::FrameId;
+use super::tree::{Expect, Item, Node, Prompt, Seq, Sending, State, Taken, bind_message};
+use crate::finding::Finding;
+use crate::verdict::Verdict;
+
+/// Something of the DUT that a line may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Message<'a> {
+    /// A CALL.
+    Call {
+        conn: u32,
+        id: &'a str,
+        action: &'a str,
+        payload: &'a Json,
+    },
+    /// An answer to a CALL of ours.
+    Answer {
+        conn: u32,
+        id: &'a str,
+        action: &'a str,
+        answer: Got<'a>,
+    },
+    /// A connection that came up, with its properties as an object.
+    Opened { conn: u32, properties: &'a Json },
+}
+
+/// What an answer says.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Got<'a> {
+    Result(&'a Json),
+    Error { code: &'a str, description: &'a str },
+}
+
+/// How eagerly lines take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// Only what fits entirely.
+    Fit,
+    /// What is picked, even if it then says something else.
+    Pick,
+    /// Lines that are not due yet.
+    Later,
+}
+
+impl Seq {
+    /// Offers a message; true if a line took it.
+    pub(super) fn offer(&mut self, message: Message<'_>, pass: Pass, cx: &mut Cx) -> bool {
+        self.offer_limited(message, pass, false, cx)
+    }
+
+    fn offer_limited(&mut self, message: Message<'_>, pass: Pass, free_only: bool, cx: &mut Cx) -> bool {
+        let head = (self.phase..self.next).find(|&i| self.is_head(i, cx));
+        let Some(taken) = self.find_taker(message, pass, free_only, head, cx) else { return false };
+        self.close_passed(taken, cx);
+        true
+    }
+
+    fn find_taker(
+        &mut self,
+        message: Message<'_>,
+        pass: Pass,
+        free_only: bool,
+        head: Option<usize>,
+        cx: &mut Cx,
+    ) -> Option<usize> {
+        if let Some(head) = head
+            && !(free_only && matches!(self.items[head].node, Node::Expect(_)))
+        {
+            let clock = self.clock(head);
+            if self.items[head].offer(message, pass, free_only, clock, cx) {
+                return Some(head);
+            }
+        }
+        if pass == Pass::Later {
+            let head = head?;
+            return (head + 1..self.next).find(|&i| {
+                !self.is_free(i, cx) && self.items[i].open() && self.take_early(i, head, message, cx)
+            });
+        }
+        let mut keys: Vec<(String, Vec<Json>)> = Vec::new();
+        for i in self.phase..self.next {
+            if Some(i) == head || !self.items[i].open() || !self.is_free(i, cx) {
+                continue;
+            }
+            let Node::Expect(expect) = &self.items[i].node else { continue };
+            if expect.taken.is_some() {
+                continue;
+            }
+            let key = free_key(expect, self.items[i].frame, cx);
+            if keys.contains(&key) {
+                continue;
+            }
+            keys.push(key);
+            let clock = self.clock(i);
+            if self.items[i].offer(message, pass, false, clock, cx) {
+                return Some(i);
+            }
+        }
+        for i in self.phase..self.next {
+            if Some(i) == head || !self.items[i].open() || matches!(self.items[i].node, Node::Expect(_)) {
+                continue;
+            }
+            let limited = free_only || head.is_some_and(|h| i > h);
+            let clock = self.clock(i);
+            if self.items[i].offer(message, pass, limited, clock, cx) {
+                return Some(i);
+            }
+        }
+        None
+    }
+
+    /// The next line in order: obligatory, ordered, not met.
+    fn is_head(&self, i: usize, cx: &Cx) -> bool {
+        let item = &self.items[i];
+        if !item.open() || item.is_optional() {
+            return false;
+        }
+        match &item.node {
+            Node::Expect(e) => e.taken.is_none() && !self.is_free(i, cx),
+            Node::Answered(..)
+            | Node::ExpectConnect(_)
+            | Node::AnyOrder(_)
+            | Node::InOrder(_)
+            | Node::Either(_)
+            | Node::Many(_)
+            | Node::Reach(_) => true,
+            _ => false,
+        }
+    }
+
+    /// True for a message whose place in the order is free (rule 5).
+    fn is_free(&self, i: usize, cx: &Cx) -> bool {
+        let Node::Expect(expect) = &self.items[i].node else { return false };
+        !self.pinned && cx.story.edition.action(&expect.call.action.text).is_some_and(|a| a.free_order)
+    }
+
+    /// A later line takes the message with the finding that it came too soon.
+    fn take_early(&mut self, i: usize, head: usize, message: Message<'_>, cx: &mut Cx) -> bool {
+        let before = cx.line(&self.items[head]);
+        if !matches!(self.items[i].node, Node::Expect(_)) {
+            return false;
+        }
+        let clock = self.clock(i);
+        if !self.items[i].offer(message, Pass::Fit, false, clock, cx) {
+            return false;
+        }
+        let action = match message {
+            Message::Call { action, .. } => Some(action),
+            _ => None,
+        };
+        let place = before.map_or_else(String::new, |l| format!("line {} ({})", l.line, l.text));
+        let mut finding = cx.finding(
+            &self.items[i],
+            action,
+            "order",
+            format!("{} came before {place}", action.unwrap_or("the message")),
+        );
+        finding.expected = format!("after {place}");
+        finding.actual = "before it".to_owned();
+        cx.findings.push(finding);
+        true
+    }
+
+    /// What stands optional before the line that was just taken will not come any more.
+    fn close_passed(&mut self, taken: usize, cx: &Cx) {
+        if self.items[taken].is_optional() || self.is_free(taken, cx) {
+            return;
+        }
+        for i in self.phase..taken {
+            let gone = self.items[i].open()
+                && match &self.items[i].node {
+                    Node::Optional(seq) => !seq.touched() && !seq.all_free(cx),
+                    _ => false,
+                };
+            let item = &mut self.items[i];
+            if gone {
+                item.state = State::Left;
+                item.met = Some(cx.now());
+            } else if let Node::Many(many) = &mut item.node
+                && item.state == State::Armed
+                && many.count >= many.min
+                && matches!(many.many.until, Until::Next)
+            {
+                many.closed = true;
+            }
+        }
+    }
+
+    fn all_free(&self, cx: &Cx) -> bool {
+        (0..self.items.len()).all(|i| self.is_free(i, cx))
+    }
+
+    /// The first `never` that forbids this message.
+    pub(super) fn forbidding(&self, message: Message<'_>, cx: &Cx) -> Option<Item> {
+        self.items[self.phase..self.next].iter().find_map(|item| item.forbidding(message, cx))
+    }
+}
+
+impl Item {
+    fn forbidding(&self, message: Message<'_>, cx: &Cx) -> Option<Item> {
+        if !self.open() {
+            return None;
+        }
+        match &self.node {
+            Node::Never(calls, NeverScope::For(_), Some(_)) => {
+                calls.iter().any(|call| forbids(call, self.frame, message, cx)).then(|| self.clone())
+            }
+            Node::AnyOrder(members) => members.iter().find_map(|m| m.forbidding(message, cx)),
+            Node::InOrder(seq) | Node::Optional(seq) => seq.forbidding(message, cx),
+            Node::Either(e) => e.chosen.and_then(|c| e.branches[c].1.forbidding(message, cx)),
+            Node::Reach(reach) => reach.child.as_ref().and_then(|c| c.forbidding(message, cx)),
+            _ => None,
+        }
+    }
+
+    fn offer(
+        &mut self,
+        message: Message<'_>,
+        pass: Pass,
+        free_only: bool,
+        clock: Option<Timestamp>,
+        cx: &mut Cx,
+    ) -> bool {
+        if !self.open() {
+            return false;
+        }
+        if pass == Pass::Later
+            && matches!(self.node, Node::Expect(_) | Node::Answered(..) | Node::ExpectConnect(_))
+        {
+            return false;
+        }
+        match (&mut self.node, message) {
+            (Node::Expect(expect), Message::Call { conn, id, action, payload }) => {
+                if expect.taken.is_some() || !picks(expect, self.frame, action, payload, cx) {
+                    return false;
+                }
+                let lenient = self.stmt.mods.eventually || pass == Pass::Fit;
+                if lenient && verify(&expect.call, self.frame, action, payload, cx).is_err() {
+                    return false;
+                }
+                self.take_call(conn, id, action, payload, clock, cx);
+                true
+            }
+            (Node::Answered(answer, link), Message::Answer { conn, id, action, answer: got }) => {
+                if !answers_to(link, conn, id, cx) {
+                    return false;
+                }
+                let fits = match_answer(&answer.forms, got, action, self.frame, cx);
+                match (pass, fits) {
+                    (Pass::Fit, Err(_)) => false,
+                    (_, result) => {
+                        self.take_answer(result, (conn, id), action, got, cx);
+                        true
+                    }
+                }
+            }
+            (Node::ExpectConnect(expect), Message::Opened { properties, .. }) => {
+                let mut bound = Bound::new();
+                let fits =
+                    cx.values.match_object(&expect.payload, properties, None, self.frame, "", &mut bound);
+                match (pass, fits) {
+                    (Pass::Fit, Err(_)) => false,
+                    (_, Err(mismatch)) => {
+                        let finding = self.mismatch(mismatch, None, "the connection", cx);
+                        cx.fail(finding);
+                        true
+                    }
+                    (_, Ok(())) => {
+                        self.bind(bound, cx);
+                        cx.line_met(self, false);
+                        self.finish(cx.now());
+                        true
+                    }
+                }
+            }
+            (Node::AnyOrder(members), _) => members.iter_mut().any(|m| {
+                m.base = clock;
+                m.offer_limited(message, pass, free_only, cx)
+            }),
+            (Node::InOrder(seq), _) => {
+                seq.base = seq.base.or(clock);
+                seq.offer_limited(message, pass, free_only, cx)
+            }
+            (Node::Optional(seq), _) => {
+                if pass == Pass::Pick && !seq.touched() && !seq.picks_explicitly() {
+                    return false;
+                }
+                seq.base = seq.base.or(clock);
+                seq.offer_limited(message, pass, free_only, cx)
+            }
+            (Node::Either(either), _) => {
+                if let Some(chosen) = either.chosen {
+                    let seq = &mut either.branches[chosen].1;
+                    return seq.offer_limited(message, pass, free_only, cx);
+                }
+                let hit = either.branches.iter_mut().position(|(_, seq)| {
+                    seq.base = clock;
+                    seq.offer_limited(message, pass, free_only, cx)
+                });
+                if hit.is_some() {
+                    either.chosen = hit;
+                }
+                hit.is_some()
+            }
+            (Node::Many(_), Message::Call { .. }) if !free_only => self.offer_many(message, pass, cx),
+            (Node::Reach(reach), _) => {
+                let Some(child) = reach.child.as_mut() else { return false };
+                let taken = child.offer_limited(message, pass, free_only, cx);
+                if cx.failed() {
+                    reach.way_failed(cx);
+                }
+                taken
+            }
+            _ => false,
+        }
+    }
+
+    fn offer_many(&mut self, message: Message<'_>, pass: Pass, cx: &mut Cx) -> bool {
+        let (frame, src) = (self.frame, self.src);
+        let Node::Many(many) = &mut self.node else { return false };
+        if many.closed || pass == Pass::Later {
+            return false;
+        }
+        let Ok(mut seq) = Seq::new(&many.many.body, src, frame, true, cx) else { return false };
+        seq.arm_only(cx);
+        seq.base = Some(many.last.unwrap_or_else(|| cx.now()));
+        let enough = many.count >= many.min && matches!(many.many.until, Until::Next);
+        if pass == Pass::Pick && enough && !seq.picks_explicitly() {
+            return false;
+        }
+        if !seq.offer(message, pass, cx) {
+            return false;
+        }
+        many.count += 1;
+        many.last = Some(cx.now());
+        if let (Until::Fits(pattern), Message::Call { action, payload, .. }) = (&many.many.until, message) {
+            let ty = object_type(cx, action, Part::Request);
+            let fits = cx.values.match_object(pattern, payload, ty, frame, "", &mut Bound::new()).is_ok();
+            many.closed |= fits;
+        }
+        many.open.push(seq);
+        if let Message::Call { payload, .. } = message {
+            let at = cx.now();
+            if let Some(name) = &self.stmt.mods.bind {
+                let value = super::value::message_value(payload, at);
+                cx.values.scopes.bind(frame, &name.text, value, true);
+            }
+        }
+        true
+    }
+
+    fn take_call(
+        &mut self,
+        conn: u32,
+        id: &str,
+        action: &str,
+        payload: &Json,
+        clock: Option<Timestamp>,
+        cx: &mut Cx,
+    ) {
+        let now = cx.now();
+        let frame = self.frame;
+        let Node::Expect(expect) = &mut self.node else { return };
+        expect.taken =
+            Some(Taken { conn, id: id.to_owned(), action: action.to_owned(), at: now });
+        let call = expect.call.clone();
+        cx.line_met(self, false);
+        cx.note_taken(conn, id, false, self, action);
+        match verify(&call, frame, action, payload, cx) {
+            Err(mismatch) => {
+                let finding = self.mismatch(mismatch, Some(action), action, cx);
+                // The DUT still gets an answer, the ordinary one.
+                cx.commands.push(super::Command::Ordinary {
+                    conn,
+                    id: id.to_owned(),
+                    action: action.to_owned(),
+                });
+                if cx.fail(finding) {
+                    return;
+                }
+                if let Node::Expect(expect) = &mut self.node {
+                    expect.reply = Sending::Commanded;
+                }
+            }
+            Ok(bound) => self.bind(bound, cx),
+        }
+        if let Some(finding) = self.too_soon(action, clock, cx)
+            && cx.fail(finding)
+        {
+            return;
+        }
+        bind_message(cx, self, payload, now);
+        if let Some(name) = &self.stmt.mods.bind {
+            cx.named.insert(name.text.clone(), (conn, id.to_owned(), action.to_owned()));
+        }
+        let Node::Expect(expect) = &mut self.node else { return };
+        if expect.reply != Sending::Idle {
+            return;
+        }
+        let delay = expect.answers.first().and_then(|stmt| stmt.mods.after.clone());
+        let outcome = match delay {
+            Some(delay) => cx.values.duration(&delay.value, frame).map(|d| {
+                expect.reply = Sending::Until(now + d);
+            }),
+            None => expect.reply_now(frame, cx),
+        };
+        if let Err(error) = outcome {
+            let item = self.clone();
+            cx.stop(&item, Verdict::Error, "value", error.to_string());
+        }
+    }
+
+    /// The finding of a message that came before `after` or `every` allow.
+    fn too_soon(&self, action: &str, clock: Option<Timestamp>, cx: &mut Cx) -> Option<Finding> {
+        let mods = &self.stmt.mods;
+        let (timing, since) = match (&mods.after, &mods.every) {
+            (Some(t), _) => (t, clock?),
+            (None, Some(t)) => (t, cx.last_of(action)?),
+            (None, None) => return None,
+        };
+        let least = cx.values.duration(&timing.value, self.frame).ok()?;
+        let tolerance = match &timing.tolerance {
+            Some(own) => cx.values.duration(own, self.frame).ok()?,
+            None => cx.values.tolerance("early", 1),
+        };
+        let waited = cx.now().since(since);
+        if waited + tolerance >= least {
+            return None;
+        }
+        let mut finding =
+            cx.finding(self, Some(action), "early", format!("{action} came sooner than it may"));
+        finding.expected = format!("not before {:.1} s", least.as_secs_f64());
+        finding.actual = format!("after {:.1} s", waited.as_secs_f64());
+        Some(finding)
+    }
+
+    fn take_answer(
+        &mut self,
+        result: Result<Bound, Mismatch>,
+        (conn, id): (u32, &str),
+        action: &str,
+        got: Got<'_>,
+        cx: &mut Cx,
+    ) {
+        cx.line_met(self, true);
+        cx.note_taken(conn, id, true, self, action);
+        match result {
+            Ok(bound) => {
+                self.bind(bound, cx);
+                if let Got::Result(payload) = got {
+                    let at = cx.now();
+                    bind_message(cx, self, payload, at);
+                }
+            }
+            Err(mismatch) => {
+                let finding = self.mismatch(mismatch, Some(action), &format!("the answer to {action}"), cx);
+                if cx.fail(finding) {
+                    return;
+                }
+            }
+        }
+        self.finish(cx.now());
+    }
+
+    /// An answer to a CALL of ours; true if it was the one that this line waits for.
+    pub(super) fn answered(&mut self, message: Message<'_>, cx: &mut Cx) -> bool {
+        let Message::Answer { conn, id, action, answer: got } = message else { return false };
+        let frame = self.frame;
+        match &mut self.node {
+            Node::Send(send) => {
+                if send.link.is_some()
+                    || !send.sent.as_ref().is_some_and(|(c, i, _)| *c == conn && i == id)
+                {
+                    return false;
+                }
+                let answers = send.answers.clone();
+                let mut line = self.clone();
+                let result = match answers.iter().find(|s| matches!(s.kind, Kind::Answer(_))) {
+                    Some(stmt) => {
+                        line.stmt = std::sync::Arc::clone(stmt);
+                        let Kind::Answer(answer) = &stmt.kind else { return false };
+                        match_answer(&answer.forms, got, action, frame, cx)
+                    }
+                    None => accepted(got, action, cx).map(|()| Bound::new()),
+                };
+                line.take_answer(result, (conn, id), action, got, cx);
+                if !cx.failed() {
+                    self.finish(cx.now());
+                }
+                true
+            }
+            Node::AnyOrder(members) => members.iter_mut().any(|m| m.answered(message, cx)),
+            Node::InOrder(seq) | Node::Optional(seq) => seq.answered(message, cx),
+            Node::Either(e) => match e.chosen {
+                Some(chosen) => e.branches[chosen].1.answered(message, cx),
+                None => false,
+            },
+            Node::Many(many) => many.open.iter_mut().any(|s| s.answered(message, cx)),
+            Node::Reach(reach) => {
+                let Some(child) = reach.child.as_mut() else { return false };
+                let mine = child.answered(message, cx);
+                if cx.failed() {
+                    reach.way_failed(cx);
+                }
+                mine
+            }
+            Node::Config(config) => config.answered(conn, id, got, cx),
+            _ => false,
+        }
+    }
+
+    pub(super) fn bind(&self, bound: Bound, cx: &mut Cx) {
+        for (name, value) in bound {
+            cx.values.scopes.bind(self.frame, &name, value, self.listed);
+        }
+    }
+
+    fn mismatch(&self, mismatch: Mismatch, action: Option<&str>, what: &str, cx: &Cx) -> Finding {
+        let place = if mismatch.pointer.is_empty() { String::new() } else { format!(" at {}", mismatch.pointer) };
+        let mut finding =
+            cx.finding(self, action, "field", format!("{what} says something else{place}"));
+        finding.expected = mismatch.expected;
+        finding.actual = mismatch.actual;
+        finding.pointer = Some(mismatch.pointer);
+        finding
+    }
+}
+
+impl Seq {
+    /// Hands an answer to the CALL line of ours that waits for it.
+    pub(super) fn answered(&mut self, message: Message<'_>, cx: &mut Cx) -> bool {
+        for i in self.phase..self.next {
+            if self.items[i].open() && self.items[i].answered(message, cx) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// True when the first line was written with its picks in parentheses.
+    fn picks_explicitly(&self) -> bool {
+        self.items.first().is_some_and(|item| match &item.node {
+            Node::Expect(e) => e.call.picks.as_ref().is_some_and(|p| !p.fields.is_empty()),
+            _ => false,
+        })
+    }
+}
+
+/// The object type of a message, if the catalogue knows the action.
+pub(super) fn object_type(cx: &Cx, action: &str, part: Part) -> Option<&'static ObjectType> {
+    let action = cx.story.edition.action(action)?;
+    Some(match part {
+        Part::Request => &action.request,
+        Part::Response => &action.response,
+    })
+}
+
+/// Which messages a line is about: its parentheses, or the key fields among its braces (rule 4).
+fn picks(expect: &Expect, frame: FrameId, action: &str, payload: &Json, cx: &Cx) -> bool {
+    if expect.call.action.text != action || expect.prompt == Prompt::Due {
+        return false;
+    }
+    let ty = object_type(cx, action, Part::Request);
+    let pattern = picked(&expect.call, cx);
+    cx.values.match_object(&pattern, payload, ty, frame, "", &mut Bound::new()).is_ok()
+}
+
+/// The picks of a line as a pattern of their own.
+pub(super) fn picked(call: &Call, cx: &Cx) -> ObjectPattern {
+    if let Some(picks) = &call.picks {
+        return picks.clone();
+    }
+    let keys = cx.story.edition.action(&call.action.text).map(|a| a.keys.clone()).unwrap_or_default();
+    let fields = call
+        .payload
+        .fields
+        .iter()
+        .filter(|f| keys.iter().any(|k| *k == f.name.text))
+        .map(|f| {
+            let mut field = f.clone();
+            // A name that the key binds is bound when the line is verified.
+            while let Pattern::Bind(inner, _) = field.pattern {
+                field.pattern = *inner;
+            }
+            field
+        })
+        .collect();
+    ObjectPattern { fields, ..ObjectPattern::default() }
+}
+
+fn verify(
+    call: &Call,
+    frame: FrameId,
+    action: &str,
+    payload: &Json,
+    cx: &Cx,
+) -> Result<Bound, Mismatch> {
+    let ty = object_type(cx, action, Part::Request);
+    let mut bound = Bound::new();
+    if let Some(picks) = &call.picks {
+        cx.values.match_object(picks, payload, ty, frame, "", &mut bound)?;
+    }
+    cx.values.match_object(&call.payload, payload, ty, frame, "", &mut bound)?;
+    Ok(bound)
+}
+
+fn free_key(expect: &Expect, frame: FrameId, cx: &Cx) -> (String, Vec<Json>) {
+    let picks = picked(&expect.call, cx);
+    let values = picks
+        .fields
+        .iter()
+        .map(|f| match &f.pattern {
+            Pattern::Value(e) => cx.values.evaluate(e, frame).unwrap_or(Json::Null),
+            other => Json::from(cx.values.describe(other, frame)),
+        })
+        .collect();
+    (expect.call.action.text.clone(), values)
+}
+
+/// True if a message is one that a `never` names.
+pub(super) fn forbids(call: &Call, frame: FrameId, message: Message<'_>, cx: &Cx) -> bool {
+    let Message::Call { action, payload, .. } = message else { return false };
+    call.action.text == action
+        && cx.is_dut(&call.speaker)
+        && verify(call, frame, action, payload, cx).is_ok()
+}
+
+/// Matches an answer against the forms of its line.
+fn match_answer(
+    forms: &[AnswerForm],
+    got: Got<'_>,
+    action: &str,
+    frame: FrameId,
+    cx: &Cx,
+) -> Result<Bound, Mismatch> {
+    let mut first = None;
+    for form in forms {
+        match match_form(form, got, action, frame, cx) {
+            Ok(bound) => return Ok(bound),
+            Err(mismatch) => first = first.or(Some(mismatch)),
+        }
+    }
+    let mut mismatch = first.unwrap_or_else(|| Mismatch {
+        pointer: String::new(),
+        expected: "no answer".to_owned(),
+        actual: said(got),
+    });
+    if forms.len() > 1 {
+        let all: Vec<String> = forms.iter().map(|f| describe_form(f, frame, cx)).collect();
+        mismatch.expected = all.join(" or ");
+    }
+    Err(mismatch)
+}
+
+fn match_form(
+    form: &AnswerForm,
+    got: Got<'_>,
+    action: &str,
+    frame: FrameId,
+    cx: &Cx,
+) -> Result<Bound, Mismatch> {
+    let mut bound = Bound::new();
+    match (form, got) {
+        (AnswerForm::Result(pattern), Got::Result(payload)) => {
+            let ty = object_type(cx, action, Part::Response);
+            cx.values.match_object(pattern, payload, ty, frame, "", &mut bound)?;
+            Ok(bound)
+        }
+        (AnswerForm::Error { code: pattern }, Got::Error { code, .. }) => {
+            let value = Json::from(code);
+            cx.values.match_pattern(pattern, Some(&value), None, frame, "", &mut bound)?;
+            Ok(bound)
+        }
+        (form, got) => Err(Mismatch {
+            pointer: String::new(),
+            expected: describe_form(form, frame, cx),
+            actual: said(got),
+        }),
+    }
+}
+
+/// An answer form in words.
+pub(super) fn describe_form(form: &AnswerForm, frame: FrameId, cx: &Cx) -> String {
+    match form {
+        AnswerForm::Result(pattern) => format!("CALLRESULT {}", cx.values.describe_object(pattern, frame)),
+        AnswerForm::Error { code } => format!("CALLERROR {}", cx.values.describe(code, frame)),
+        AnswerForm::Silence => "no answer".to_owned(),
+    }
+}
+
+/// An answer as it came, in words.
+pub(super) fn said(got: Got<'_>) -> String {
+    match got {
+        Got::Result(payload) => format!("CALLRESULT {payload}"),
+        Got::Error { code, description } => format!("CALLERROR {code} {description:?}"),
+    }
+}
+
+/// What a CALL without answer line asks of its answer: that the schema accepts it (rule 1).
+fn accepted(got: Got<'_>, action: &str, cx: &Cx) -> Result<(), Mismatch> {
+    let Got::Result(payload) = got else {
+        return Err(Mismatch {
+            pointer: String::new(),
+            expected: "a CALLRESULT".to_owned(),
+            actual: said(got),
+        });
+    };
+    let violations = plugfest_protocol::validate(cx.story.edition, action, Part::Response, payload);
+    match violations.into_iter().find(|v| v.severity == plugfest_protocol::Severity::Must) {
+        None => Ok(()),
+        Some(v) => Err(Mismatch { pointer: v.pointer, expected: v.expected, actual: v.got }),
+    }
+}

@@ -1,0 +1,234 @@
+//! What we did, as the trace recorded it: names of our own lines are bound from what really went out.
+
+use std::sync::Arc;
+
+use plugfest_case::ir::{AnswerForm, Kind, WelcomeForm};
+use plugfest_protocol::{Json, Part};
+use plugfest_trace::Outcome;
+
+use super::claim::object_type;
+use super::context::Cx;
+use super::pattern::Bound;
+use super::tree::{Item, Node, Prompt, Seq, Sending, bind_message};
+use crate::verdict::Verdict;
+
+impl Seq {
+    /// A CALL of ours went out; true if a line asked for it.
+    pub(super) fn sent(&mut self, conn: u32, id: &str, action: &str, payload: &Json, cx: &mut Cx) -> bool {
+        (self.phase..self.next)
+            .any(|i| self.items[i].open() && self.items[i].sent(conn, id, action, payload, cx))
+    }
+
+    /// An answer of ours went out.
+    pub(super) fn replied(
+        &mut self,
+        conn: u32,
+        id: &str,
+        action: &str,
+        payload: Option<&Json>,
+        cx: &mut Cx,
+    ) -> bool {
+        (self.phase..self.next)
+            .any(|i| self.items[i].open() && self.items[i].replied(conn, id, action, payload, cx))
+    }
+
+    /// A link operation of ours was done.
+    pub(super) fn linked(&mut self, cx: &mut Cx) -> bool {
+        (self.phase..self.next).any(|i| self.items[i].open() && self.items[i].linked(cx))
+    }
+
+    /// A connection of ours came up, or was refused in these words.
+    pub(super) fn dialled(&mut self, refused: Option<&str>, cx: &mut Cx) -> bool {
+        (self.phase..self.next).any(|i| self.items[i].open() && self.items[i].dialled(refused, cx))
+    }
+}
+
+/// The sequences inside an item that are under way.
+fn inner<'a>(node: &'a mut Node) -> Vec<&'a mut Seq> {
+    match node {
+        Node::AnyOrder(members) => members.iter_mut().collect(),
+        Node::InOrder(seq) | Node::Optional(seq) => vec![seq.as_mut()],
+        Node::Either(either) => match either.chosen {
+            Some(chosen) => vec![&mut either.branches[chosen].1],
+            None => Vec::new(),
+        },
+        Node::Many(many) => many.open.iter_mut().collect(),
+        Node::Reach(reach) => reach.child.iter_mut().map(AsMut::as_mut).collect(),
+        _ => Vec::new(),
+    }
+}
+
+impl Item {
+    fn sent(&mut self, conn: u32, id: &str, action: &str, payload: &Json, cx: &mut Cx) -> bool {
+        let now = cx.now();
+        match &mut self.node {
+            Node::Send(send) => {
+                if send.sending != Sending::Commanded || send.sent.is_some() || send.call.action.text != action {
+                    return false;
+                }
+                send.sending = Sending::Done;
+                send.sent = Some((conn, id.to_owned(), now));
+                let linked = send.link;
+                if let Some(link) = linked {
+                    cx.links.insert(link, (conn, id.to_owned()));
+                }
+                let mut pattern = send.call.payload.clone();
+                if let Some(picks) = &send.call.picks {
+                    pattern.fields.extend(picks.fields.iter().cloned());
+                }
+                let ty = object_type(cx, action, Part::Request);
+                // Only what the line binds is taken from our own message; it is not judged.
+                let mut bound = Bound::new();
+                for field in &pattern.fields {
+                    let kind = ty.and_then(|t| t.field(&field.name.text)).map(|f| &f.ty);
+                    let value = payload.get(&field.name.text);
+                    let _unjudged =
+                        cx.values.match_pattern(&field.pattern, value, kind, self.frame, "", &mut bound);
+                }
+                self.bind(bound, cx);
+                bind_message(cx, self, payload, now);
+                if let Some(name) = &self.stmt.mods.bind {
+                    cx.named.insert(name.text.clone(), (conn, id.to_owned(), action.to_owned()));
+                }
+                if linked.is_some() {
+                    self.finish(now);
+                }
+                true
+            }
+            Node::Config(config) => config.was_sent(conn, id, cx),
+            node => inner(node).into_iter().any(|seq| seq.sent(conn, id, action, payload, cx)),
+        }
+    }
+
+    fn replied(&mut self, conn: u32, id: &str, action: &str, payload: Option<&Json>, cx: &mut Cx) -> bool {
+        let frame = self.frame;
+        match &mut self.node {
+            Node::Expect(expect) => {
+                let mine = expect.taken.as_ref().is_some_and(|t| t.conn == conn && t.id == id);
+                if !mine || expect.reply == Sending::Done {
+                    return false;
+                }
+                expect.reply = Sending::Done;
+                let stmt = expect.answers.iter().find(|s| matches!(s.kind, Kind::Answer(_))).cloned();
+                if let (Some(stmt), Some(payload)) = (stmt, payload) {
+                    self.bind_answer(&stmt, action, payload, frame, cx);
+                }
+                true
+            }
+            node => inner(node).into_iter().any(|seq| seq.replied(conn, id, action, payload, cx)),
+        }
+    }
+
+    /// Binds the names of our own answer line from what went out.
+    fn bind_answer(
+        &self,
+        stmt: &Arc<plugfest_case::ir::Stmt>,
+        action: &str,
+        payload: &Json,
+        frame: super::scope::FrameId,
+        cx: &mut Cx,
+    ) {
+        let Kind::Answer(answer) = &stmt.kind else { return };
+        let Some(AnswerForm::Result(pattern)) = answer.forms.first() else { return };
+        let ty = object_type(cx, action, Part::Response);
+        let mut bound = Bound::new();
+        for field in &pattern.fields {
+            let kind = ty.and_then(|t| t.field(&field.name.text)).map(|f| &f.ty);
+            let value = payload.get(&field.name.text);
+            let _unjudged = cx.values.match_pattern(&field.pattern, value, kind, frame, "", &mut bound);
+        }
+        self.bind(bound, cx);
+        let mut line = self.clone();
+        line.stmt = Arc::clone(stmt);
+        let at = cx.now();
+        bind_message(cx, &line, payload, at);
+    }
+
+    fn linked(&mut self, cx: &mut Cx) -> bool {
+        let now = cx.now();
+        match &mut self.node {
+            Node::Link(_, true) => {
+                bind_message(cx, self, &Json::Object(plugfest_protocol::Object::new()), now);
+                self.finish(now);
+                true
+            }
+            node => inner(node).into_iter().any(|seq| seq.linked(cx)),
+        }
+    }
+
+    fn dialled(&mut self, refused: Option<&str>, cx: &mut Cx) -> bool {
+        let now = cx.now();
+        match &mut self.node {
+            Node::Dial(dial) => {
+                let wanted = dial.welcome.as_ref().map(|w| w.how.clone());
+                let met = match (&wanted, refused) {
+                    (Some(WelcomeForm::Accept(_)) | None, None) => true,
+                    (Some(WelcomeForm::RefuseTcp | WelcomeForm::RefuseTls(_)), Some(_)) => true,
+                    (Some(WelcomeForm::RefuseHttp(code)), Some(said)) => {
+                        let code = cx.values.evaluate(code, self.frame).ok().and_then(|c| c.as_i64());
+                        code.is_some_and(|c| said.split(' ').nth(1) == Some(&c.to_string()))
+                    }
+                    _ => false,
+                };
+                cx.line_met(self, false);
+                if !met {
+                    let mut finding =
+                        cx.finding(self, None, "connect", "the connection was met in another way".to_owned());
+                    finding.expected = wanted.map_or_else(|| "accepted".to_owned(), |w| format!("{w:?}"));
+                    finding.actual = refused.unwrap_or("accepted").to_owned();
+                    if cx.fail(finding) {
+                        return true;
+                    }
+                }
+                self.finish(now);
+                true
+            }
+            node => inner(node).into_iter().any(|seq| seq.dialled(refused, cx)),
+        }
+    }
+
+    pub(super) fn performed(&mut self, call: u32, outcome: &Outcome, cx: &mut Cx) -> bool {
+        let now = cx.now();
+        match &mut self.node {
+            Node::Perform(verb, number) if *number == Some(call) => {
+                let verb = verb.name.text.clone();
+                if self.refused(&verb, outcome, cx) {
+                    return true;
+                }
+                let value = match outcome {
+                    Outcome::Returned { value } => value.clone(),
+                    _ => Json::Object(plugfest_protocol::Object::new()),
+                };
+                bind_message(cx, self, &value, now);
+                self.finish(now);
+                true
+            }
+            Node::Expect(expect) if expect.prompt == Prompt::Asked(call) => {
+                expect.prompt = Prompt::Done;
+                let taken = expect.taken.is_some();
+                if !taken {
+                    self.armed = Some(now);
+                    let verb = "the request to the operator".to_owned();
+                    self.refused(&verb, outcome, cx);
+                }
+                true
+            }
+            node => inner(node).into_iter().any(|seq| seq.performed(call, outcome, cx)),
+        }
+    }
+
+    /// Ends the story where the driver did not do it.
+    fn refused(&mut self, verb: &str, outcome: &Outcome, cx: &mut Cx) -> bool {
+        let (verdict, text) = match outcome {
+            Outcome::Done | Outcome::Returned { .. } => return false,
+            Outcome::Unsupported { why } => {
+                (Verdict::Blocked, format!("the driver cannot do {verb}: {why}"))
+            }
+            Outcome::Skipped => (Verdict::Blocked, format!("{verb} was skipped by a person")),
+            Outcome::Failed { why } => (Verdict::Error, format!("the driver failed at {verb}: {why}")),
+        };
+        let item = self.clone();
+        cx.stop(&item, verdict, "driver", text);
+        true
+    }
+}
