@@ -139,7 +139,7 @@ async def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--listen", default="127.0.0.1:0", help="ADDRESS:PORT, port 0 for any free one")
     host, port = parser.parse_args().listen.rsplit(":", 1)
-    async with websockets.serve(on_connect, host, int(port), subprotocols=["ocpp1.6"]) as server:
+    async with websockets.serve(on_connect, host, int(port), subprotocols=["ocpp1.6"], close_timeout=1) as server:
         print(json.dumps({"listening": server.sockets[0].getsockname()[1]}), flush=True)
         await serve(perform)
 
