@@ -5,8 +5,10 @@ use std::sync::OnceLock;
 
 use crate::error_codes::FaultRow;
 
+mod config;
 mod parse;
 
+pub use config::{Access, ConfigKey, ConfigType};
 pub use parse::CatalogueError;
 
 /// One edition of one protocol, read from its catalogue.
@@ -149,59 +151,6 @@ pub enum Type {
     Object(&'static ObjectType),
     /// Anything at all.
     Any,
-}
-
-/// One standardised configuration key.
-#[derive(Debug)]
-pub struct ConfigKey {
-    /// Its name; keys compare without regard to case.
-    pub name: String,
-    /// The profile that it belongs to.
-    pub profile: String,
-    /// True where a station that supports the profile must have it.
-    pub required: bool,
-    /// What the CSMS may do with it.
-    pub access: Access,
-    /// What its value holds; on the wire every value is a string.
-    pub ty: ConfigType,
-    /// Unit of the value: `s`, `Wh`, `%`, `times`.
-    pub unit: Option<String>,
-    /// The least value that makes sense.
-    pub min: Option<i64>,
-    /// The greatest value that makes sense.
-    pub max: Option<i64>,
-    /// For a list: the items that the standard names, where it closes the list.
-    pub values: Vec<String>,
-    /// True where the value is a credential and must appear nowhere.
-    pub secret: bool,
-    /// The clause that defines it, with its document.
-    pub clause: String,
-}
-
-/// What the CSMS may do with a configuration key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Read only.
-    R,
-    /// Read and write.
-    RW,
-    /// Write only: it is never given back.
-    W,
-    /// The station's choice between read only and read and write.
-    ROrRW,
-}
-
-/// What the value of a configuration key holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConfigType {
-    /// `true` or `false`.
-    Bool,
-    /// An integer.
-    Int,
-    /// A comma-separated list.
-    List,
-    /// Free text.
-    Text,
 }
 
 impl Role {
@@ -500,18 +449,6 @@ impl Field {
 
 fn bound<T: ToString>(bound: Option<T>) -> String {
     bound.map_or_else(String::new, |bound| bound.to_string())
-}
-
-impl Access {
-    /// True where the CSMS may read it.
-    pub const fn readable(self) -> bool {
-        !matches!(self, Self::W)
-    }
-
-    /// True where the CSMS may always write it.
-    pub const fn writable(self) -> bool {
-        matches!(self, Self::RW | Self::W)
-    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub struct Expected<'a> {
     pub preferred: &'a str,
     /// Codes that implementations use for it in good faith.
     pub may: &'a [String],
+    /// True where taking the request all the same is only advised against: an extra field, a string too long.
+    pub lenient: bool,
 }
 
 /// How good an answered code is. The standard fixes codes in few places, so every legal one passes.
@@ -50,6 +52,7 @@ pub(crate) struct FaultRow {
     pub(crate) fault: Fault,
     pub(crate) preferred: String,
     pub(crate) may: Vec<String>,
+    pub(crate) lenient: bool,
 }
 
 impl Fault {
@@ -90,6 +93,7 @@ pub fn expected(edition: &Edition, fault: Fault) -> Option<Expected<'_>> {
     Some(Expected {
         preferred: &row.preferred,
         may: &row.may,
+        lenient: row.lenient,
     })
 }
 

@@ -54,7 +54,7 @@ pub struct ReadFrame {
     pub flaws: Vec<FrameFlaw>,
     /// The message id, where one can be read although there is no frame.
     pub id: Option<String>,
-    /// The JSON, where it is JSON.
+    /// The JSON, where it is JSON but no frame. Where it is one, its parts have moved into the frame.
     pub json: Option<Json>,
 }
 
@@ -301,7 +301,7 @@ pub fn read_frame(edition: &Edition, text: &str) -> ReadFrame {
     for flaw in flaws {
         reader.json_flaw(flaw);
     }
-    let json = match json {
+    let mut json = match json {
         Ok(json) => json,
         Err(error) => {
             let kind = match error.beyond_limits {
@@ -318,12 +318,13 @@ pub fn read_frame(edition: &Edition, text: &str) -> ReadFrame {
             };
         }
     };
-    let (frame, id) = reader.frame(&json);
+    let (frame, id) = reader.frame(&mut json);
+    let json = frame.is_none().then_some(json);
     ReadFrame {
         frame,
         flaws: reader.flaws,
         id,
-        json: Some(json),
+        json,
     }
 }
 
@@ -333,7 +334,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn frame(&mut self, json: &Json) -> (Option<Frame>, Option<String>) {
+    fn frame(&mut self, json: &mut Json) -> (Option<Frame>, Option<String>) {
         let Json::Array(items) = json else {
             self.flaw(
                 Kind::NotArray,
@@ -365,7 +366,7 @@ impl Reader<'_> {
         let frame = match length {
             4 => self.call(id.clone(), items),
             3 => {
-                let payload = self.payload(items.get(2), 2);
+                let payload = self.payload(items.get_mut(2), 2);
                 Some(Frame::CallResult {
                     id: id.clone(),
                     payload,
@@ -376,7 +377,7 @@ impl Reader<'_> {
         (frame, Some(id))
     }
 
-    fn call(&mut self, id: String, items: &[Json]) -> Option<Frame> {
+    fn call(&mut self, id: String, items: &mut [Json]) -> Option<Frame> {
         let action = match items.get(2)? {
             Json::String(action) => action.clone(),
             other => {
@@ -387,11 +388,11 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let payload = self.payload(items.get(3), 3);
+        let payload = self.payload(items.get_mut(3), 3);
         Some(Frame::Call { id, action, payload })
     }
 
-    fn call_error(&mut self, id: String, items: &[Json]) -> Option<Frame> {
+    fn call_error(&mut self, id: String, items: &mut [Json]) -> Option<Frame> {
         let code = match items.get(2)? {
             Json::String(code) => code.clone(),
             other => {
@@ -423,8 +424,8 @@ impl Reader<'_> {
             }
             None => String::new(),
         };
-        let details = match items.get(4) {
-            Some(details @ Json::Object(_)) => details.clone(),
+        let details = match items.get_mut(4) {
+            Some(details @ Json::Object(_)) => std::mem::take(details),
             Some(other) => {
                 self.flaw(
                     Kind::DetailsNotObject,
@@ -479,10 +480,10 @@ impl Reader<'_> {
         id.clone()
     }
 
-    fn payload(&mut self, json: Option<&Json>, at: usize) -> Json {
+    fn payload(&mut self, json: Option<&mut Json>, at: usize) -> Json {
         match json {
             None => Json::empty(),
-            Some(payload @ Json::Object(_)) => payload.clone(),
+            Some(payload @ Json::Object(_)) => std::mem::take(payload),
             Some(Json::Null) => {
                 self.flaw(
                     Kind::PayloadNull,

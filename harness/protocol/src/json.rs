@@ -333,13 +333,21 @@ impl Object {
 
     /// The keys that stand here more than once, each named once.
     pub fn duplicates(&self) -> Vec<&str> {
+        // Nearly every object is small: comparing each pair beats making a table.
+        let small = self.len() <= scan::FEW_KEYS;
+        if small
+            && !self
+                .0
+                .iter()
+                .enumerate()
+                .any(|(n, (key, _))| self.0[..n].iter().any(|(k, _)| k == key))
+        {
+            return Vec::new();
+        }
         let mut keys: Vec<&str> = self.keys().collect();
         keys.sort_unstable();
-        let mut found: Vec<&str> = keys
-            .windows(2)
-            .filter(|pair| pair[0] == pair[1])
-            .map(|pair| pair[0])
-            .collect();
+        let twice = keys.windows(2).filter(|pair| pair[0] == pair[1]);
+        let mut found: Vec<&str> = twice.map(|pair| pair[0]).collect();
         found.dedup();
         found
     }

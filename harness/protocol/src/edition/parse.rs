@@ -119,8 +119,11 @@ impl Reader {
                     .variants
                     .push(((*wrong).to_owned(), (*right).to_owned()));
             }
-            ["fault", fault, preferred] => self.fault(fault, preferred, &[])?,
-            ["fault", fault, preferred, "may", may @ ..] => self.fault(fault, preferred, may)?,
+            ["fault", fault, preferred] => self.fault(fault, preferred, &[], false)?,
+            ["fault", fault, preferred, "may", may @ ..] => self.fault(fault, preferred, may, false)?,
+            ["fault", fault, preferred, "lenient", "may", may @ ..] => {
+                self.fault(fault, preferred, may, true)?
+            }
             ["enum", name, literals @ ..] if !literals.is_empty() => self.enumeration(name, literals)?,
             ["type", name] => {
                 let object = ObjectType {
@@ -237,7 +240,7 @@ impl Reader {
         Ok(())
     }
 
-    fn fault(&mut self, fault: &str, preferred: &str, may: &[&str]) -> Result<(), String> {
+    fn fault(&mut self, fault: &str, preferred: &str, may: &[&str], lenient: bool) -> Result<(), String> {
         let fault = Fault::parse(fault).ok_or_else(|| format!("there is no fault `{fault}`"))?;
         for code in may.iter().chain([&preferred]) {
             self.known_code(code)?;
@@ -246,6 +249,7 @@ impl Reader {
             fault,
             preferred: preferred.to_owned(),
             may: owned(may),
+            lenient,
         });
         Ok(())
     }

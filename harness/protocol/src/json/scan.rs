@@ -77,7 +77,7 @@ impl JsonFlaw {
 }
 
 /// Duplicates among this few keys are looked for without a table.
-const FEW_KEYS: usize = 12;
+pub(super) const FEW_KEYS: usize = 12;
 
 /// No more duplicate keys than these are listed for one text: a hostile one could have a million.
 const MOST_FLAWS: usize = 64;
