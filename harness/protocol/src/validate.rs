@@ -140,15 +140,17 @@ impl Walk<'_> {
             });
         }
         for field in &object.fields {
-            let secret = secret::is_marked(self.edition, field, members);
-            self.at(&field.name, |walk| match members.get(&field.name) {
-                Some(value) => walk.field(field, value, secret),
-                None if field.required => {
+            match members.get(&field.name) {
+                Some(value) => {
+                    let secret = secret::is_marked(self.edition, field, members);
+                    self.at(&field.name, |walk| walk.field(field, value, secret));
+                }
+                None if field.required => self.at(&field.name, |walk| {
                     let class = ViolationClass::MissingRequired;
                     walk.must(class, Source::Schema, &field.ty.describe(), "nothing");
-                }
+                }),
                 None => {}
-            });
+            }
         }
     }
 
@@ -173,13 +175,13 @@ impl Walk<'_> {
                 &shown(value),
             );
         };
-        let count = format!("{} items", items.len());
+        let count = || format!("{} items", items.len());
         if items.len() < min as usize {
             let expected = format!("at least {min} items");
-            self.must(ViolationClass::TooFewItems, Source::Schema, &expected, &count);
+            self.must(ViolationClass::TooFewItems, Source::Schema, &expected, &count());
         } else if let Some(max) = max.filter(|&max| items.len() > max as usize) {
             let expected = format!("at most {max} items");
-            self.must(ViolationClass::TooManyItems, Source::Schema, &expected, &count);
+            self.must(ViolationClass::TooManyItems, Source::Schema, &expected, &count());
         } else if let Some((Some(least), _)) = field.text_bounds.filter(|bounds| below(items.len(), bounds.0))
         {
             let expected = format!("at least {least} items");
@@ -188,7 +190,7 @@ impl Walk<'_> {
                 Source::Text,
                 "empty-list",
                 &expected,
-                &count,
+                &count(),
             );
         }
         for (n, item) in items.iter().enumerate() {
@@ -292,11 +294,11 @@ impl Walk<'_> {
                 &short(number.text()),
             );
         }
-        let got = short(number.text());
+        let got = || short(number.text());
         if !number.is_plain_integer() {
             let class = ViolationClass::IntegerSpelling;
             let expected = "an integer without fraction or exponent";
-            self.contested(class, Source::Text, "integer-with-fraction", expected, &got);
+            self.contested(class, Source::Text, "integer-with-fraction", expected, &got());
         }
         // Beyond 64 bits the sign alone decides on which side of every bound the value lies.
         let value = number
@@ -310,17 +312,22 @@ impl Walk<'_> {
             .filter(|_| field.array.is_none())
             .unwrap_or_default();
         if outside(min, max) {
-            self.must(ViolationClass::OutOfRange, Source::Schema, &span(min, max), &got);
+            self.must(
+                ViolationClass::OutOfRange,
+                Source::Schema,
+                &span(min, max),
+                &got(),
+            );
         } else if outside(text_min, text_max) {
             self.must(
                 ViolationClass::SpecOnly,
                 Source::Text,
                 &span(text_min, text_max),
-                &got,
+                &got(),
             );
         } else if i32::try_from(value).is_err() {
             let expected = "an integer of 32 bits";
-            self.contested(ViolationClass::SpecOnly, Source::Text, "int32", expected, &got);
+            self.contested(ViolationClass::SpecOnly, Source::Text, "int32", expected, &got());
         }
     }
 

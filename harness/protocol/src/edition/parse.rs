@@ -122,7 +122,7 @@ impl Reader {
             ["fault", fault, preferred] => self.fault(fault, preferred, &[], false)?,
             ["fault", fault, preferred, "may", may @ ..] => self.fault(fault, preferred, may, false)?,
             ["fault", fault, preferred, "lenient", "may", may @ ..] => {
-                self.fault(fault, preferred, may, true)?
+                self.fault(fault, preferred, may, true)?;
             }
             ["enum", name, literals @ ..] if !literals.is_empty() => self.enumeration(name, literals)?,
             ["type", name] => {

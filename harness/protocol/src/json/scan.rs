@@ -87,7 +87,6 @@ struct Scanner<'a> {
     at: usize,
     limits: Limits,
     values: usize,
-    path: String,
     flaws: Vec<JsonFlaw>,
 }
 
@@ -97,7 +96,6 @@ pub(super) fn scan(text: &str, limits: Limits) -> (Result<Json, JsonError>, Vec<
         at: 0,
         limits,
         values: 0,
-        path: String::new(),
         flaws: Vec::new(),
     };
     let json = scanner.document();
@@ -143,7 +141,7 @@ impl Scanner<'_> {
     fn object(&mut self, depth: usize) -> Result<Json, JsonError> {
         self.enter(depth)?;
         let mut members: Vec<(String, Json)> = Vec::new();
-        let mut many: HashSet<String> = HashSet::new();
+        let mut many: Option<HashSet<String>> = None;
         if self.next_is(b'}') {
             return Ok(Json::Object(Object(members)));
         }
@@ -156,23 +154,20 @@ impl Scanner<'_> {
                 return Err(self.wrong("a colon was expected behind the key"));
             }
             self.space();
-            let parent = self.path.len();
-            pointer::push(&mut self.path, &key);
             let duplicate = if members.len() < FEW_KEYS {
                 members.iter().any(|(name, _)| *name == key)
             } else {
-                if many.is_empty() {
-                    many.extend(members.iter().map(|(name, _)| name.clone()));
-                }
-                !many.insert(key.clone())
+                let seen = many.get_or_insert_with(|| members.iter().map(|(name, _)| name.clone()).collect());
+                !seen.insert(key.clone())
             };
+            let mark = self.flaws.len();
             if duplicate {
                 self.flaw(JsonFlaw::DuplicateKey {
-                    pointer: self.path.clone(),
+                    pointer: String::new(),
                 });
             }
             let value = self.value(depth + 1)?;
-            self.path.truncate(parent);
+            self.lengthen_pointers(mark, &key);
             members.push((key, value));
             if self.next_is(b',') {
                 self.space();
@@ -192,10 +187,12 @@ impl Scanner<'_> {
             return Ok(Json::Array(items));
         }
         loop {
-            let parent = self.path.len();
-            pointer::push(&mut self.path, &items.len().to_string());
-            items.push(self.value(depth + 1)?);
-            self.path.truncate(parent);
+            let mark = self.flaws.len();
+            let item = self.value(depth + 1)?;
+            if self.flaws.len() > mark {
+                self.lengthen_pointers(mark, &items.len().to_string());
+            }
+            items.push(item);
             if self.next_is(b',') {
                 self.space();
                 continue;
@@ -331,6 +328,16 @@ impl Scanner<'_> {
 
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Puts a token in front of the pointers of the flaws found since `mark`: they were found below it. So nobody
+    /// pays for pointers but those who need them.
+    fn lengthen_pointers(&mut self, mark: usize, token: &str) {
+        for flaw in &mut self.flaws[mark..] {
+            if let JsonFlaw::DuplicateKey { pointer } = flaw {
+                *pointer = pointer::join("", token) + pointer;
+            }
+        }
     }
 
     fn flaw(&mut self, flaw: JsonFlaw) {
