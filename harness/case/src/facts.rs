@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use plugfest_protocol::{Json, Number, Object};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::diagnostic::Diagnostic;
 use crate::ir::Span;
-use crate::lex::span;
+use crate::lex::{ROLES, span};
 use crate::natives::Arity;
 
 /// What the cases of one protocol may name.
@@ -17,20 +18,26 @@ pub struct Facts {
     pub pics: BTreeMap<String, PicsCode>,
     /// Functions of probes, exports and checks that read facts, by name.
     pub functions: BTreeMap<String, FactFunction>,
-    /// Facts that are plain variables: `now` is one of every protocol.
+    /// Facts that are plain variables, with their meaning; `now` and `config` are there for every protocol.
     pub variables: BTreeMap<String, String>,
     /// `$` values by dotted path; `timeout.*` stands for every path below `timeout`.
     pub values: BTreeMap<String, Value>,
 }
 
-/// A question about the DUT that a person or the DUT itself answers once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A question about a device that a person or the device itself answers once.
+#[derive(Debug, Clone, PartialEq)]
 pub struct PicsCode {
+    /// The role that the question is about; `None` where it is asked of either.
+    pub of: Option<String>,
     /// The question in plain words.
     pub question: String,
     /// What the answer is.
     pub kind: PicsKind,
-    /// How the DUT can be asked, where it can.
+    /// The answer that holds until a profile gives another.
+    pub default: Option<Json>,
+    /// The answer of a side that we play, where a case does not require another.
+    pub played: Option<Json>,
+    /// How the device can be asked, where it can.
     pub ask: Option<Ask>,
 }
 
@@ -44,15 +51,15 @@ pub enum PicsKind {
     Int,
 }
 
-/// How a DUT is asked for a PICS answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ask {
-    /// `config KEY`: the value of a configuration key.
-    Value(String),
-    /// `config KEY exists`: whether the key is known.
-    Exists(String),
-    /// `config KEY contains ITEM`: whether the list holds the item.
-    Contains(String, String),
+/// How a device is asked for a PICS answer: by a configuration key. An answer of type `int` is its value; one of type
+/// `bool` is whether the list contains an item or, without `contains`, whether the key is known at all.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// The configuration key.
+    pub key: String,
+    /// The item that the comma-separated value must contain.
+    pub contains: Option<String>,
 }
 
 /// A function that reads facts: `status(connector)`.
@@ -65,12 +72,14 @@ pub struct FactFunction {
 }
 
 /// A `$` value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Value {
     /// What it is.
     pub meaning: String,
-    /// What it holds, where that matters to the check of a case.
+    /// What it holds.
     pub kind: Option<ValueKind>,
+    /// The value that holds until a profile gives another.
+    pub default: Option<Json>,
 }
 
 /// What a `$` value holds.
@@ -81,8 +90,8 @@ pub enum ValueKind {
     Text,
     /// A whole number.
     Int,
-    /// A duration, in seconds where a number is due.
-    Duration,
+    /// A duration in seconds.
+    Seconds,
     /// Yes or no.
     Bool,
     /// A list.
@@ -106,33 +115,32 @@ struct FileForm {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PicsForm {
+    of: Option<String>,
     question: String,
-    #[serde(rename = "type", default = "yes_no")]
+    #[serde(rename = "type")]
     kind: PicsKind,
-    ask: Option<Spanned<String>>,
-}
-
-fn yes_no() -> PicsKind {
-    PicsKind::Bool
+    default: Option<toml::Value>,
+    played: Option<toml::Value>,
+    ask: Option<Ask>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FunctionForm {
-    #[serde(default)]
     arity: usize,
     /// Arguments that may be left out.
     #[serde(default)]
     optional: usize,
-    is: String,
+    meaning: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ValueForm {
-    is: String,
+    meaning: String,
     #[serde(rename = "type")]
     kind: Option<ValueKind>,
+    default: Option<toml::Value>,
 }
 
 impl Facts {
@@ -156,24 +164,28 @@ impl Facts {
                 ));
                 continue;
             }
-            let ask = match pics.ask.as_ref().map(|ask| Ask::parse(ask.get_ref())) {
-                Some(None) => {
-                    let at = pics.ask.as_ref().map_or(0..0, Spanned::span);
-                    let message = "write `config KEY`, `config KEY exists` or `config KEY contains ITEM`";
-                    faults.push(Diagnostic::error("facts", path, span(at.start, at.end), message));
-                    None
-                }
-                Some(ask) => ask,
-                None => None,
+            let answers = [&pics.default, &pics.played];
+            if answers
+                .into_iter()
+                .flatten()
+                .any(|answer| !pics.kind.fits(answer))
+            {
+                faults.push(fault(path, &code, "has an answer of another type"));
+                continue;
+            }
+            if pics.of.as_ref().is_some_and(|of| !ROLES.contains(&of.as_str())) {
+                faults.push(fault(path, &code, "is about an unknown role"));
+                continue;
+            }
+            let code_of = PicsCode {
+                of: pics.of,
+                question: pics.question,
+                kind: pics.kind,
+                default: pics.default.as_ref().map(json),
+                played: pics.played.as_ref().map(json),
+                ask: pics.ask,
             };
-            facts.pics.insert(
-                code.into_inner(),
-                PicsCode {
-                    question: pics.question,
-                    kind: pics.kind,
-                    ask,
-                },
-            );
+            facts.pics.insert(code.into_inner(), code_of);
         }
         for (name, function) in form.functions {
             if crate::cel::is_own(name.get_ref()) || !crate::lex::is_identifier(name.get_ref()) {
@@ -185,7 +197,7 @@ impl Facts {
                 name.into_inner(),
                 FactFunction {
                     arity,
-                    meaning: function.is,
+                    meaning: function.meaning,
                 },
             );
         }
@@ -199,11 +211,19 @@ impl Facts {
                 ));
                 continue;
             }
+            if let (Some(kind), Some(default)) = (value.kind, &value.default)
+                && !kind.fits(default)
+            {
+                faults.push(fault(path, &name, "has a default of another type"));
+                continue;
+            }
+            let default = value.default.as_ref().map(json);
             facts.values.insert(
                 name.into_inner(),
                 Value {
-                    meaning: value.is,
+                    meaning: value.meaning,
                     kind: value.kind,
+                    default,
                 },
             );
         }
@@ -237,14 +257,43 @@ impl Facts {
     }
 }
 
-impl Ask {
-    fn parse(text: &str) -> Option<Self> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        match words[..] {
-            ["config", key] => Some(Self::Value(key.to_owned())),
-            ["config", key, "exists"] => Some(Self::Exists(key.to_owned())),
-            ["config", key, "contains", item] => Some(Self::Contains(key.to_owned(), item.to_owned())),
-            _ => None,
+impl PicsKind {
+    fn fits(self, value: &toml::Value) -> bool {
+        match self {
+            Self::Bool => value.is_bool(),
+            Self::Int => value.is_integer(),
+        }
+    }
+}
+
+impl ValueKind {
+    fn fits(self, value: &toml::Value) -> bool {
+        match self {
+            Self::Text => value.is_str(),
+            Self::Int => value.is_integer(),
+            Self::Seconds => value.is_integer() || value.is_float(),
+            Self::Bool => value.is_bool(),
+            Self::List => value.is_array(),
+        }
+    }
+}
+
+fn json(value: &toml::Value) -> Json {
+    match value {
+        toml::Value::String(text) => Json::from(text.as_str()),
+        toml::Value::Integer(int) => Json::from(*int),
+        toml::Value::Float(float) => {
+            Number::parse(&float.to_string()).map_or_else(|| Json::from(float.to_string()), Json::Number)
+        }
+        toml::Value::Boolean(b) => Json::Bool(*b),
+        toml::Value::Datetime(at) => Json::from(at.to_string()),
+        toml::Value::Array(items) => Json::Array(items.iter().map(json).collect()),
+        toml::Value::Table(table) => {
+            let mut object = Object::new();
+            for (name, value) in table {
+                object.insert(name, json(value));
+            }
+            Json::Object(object)
         }
     }
 }
@@ -276,31 +325,37 @@ mod tests {
     const TEXT: &str = r#"
 protocol = "OCPP-1.6"
 [pics]
-connectors = { question = "How many?", type = "int", ask = "config NumberOfConnectors" }
-Core = { question = "Core?", ask = "config SupportedFeatureProfiles contains Core" }
-C-10.2 = { question = "?" }
+connectors = { of = "station", question = "How many?", type = "int", default = 1, ask = { key = "NumberOfConnectors" } }
+Core = { question = "Core?", type = "bool", ask = { key = "SupportedFeatureProfiles", contains = "Core" } }
+"C-10.2" = { question = "?", type = "bool", played = true }
 [functions]
-status = { arity = 1, is = "last status" }
+status = { arity = 1, meaning = "last status" }
 [values]
-"tag.valid" = { is = "a tag", type = "text" }
-"timeout.*" = { is = "how long", type = "duration" }
+"tag.valid" = { meaning = "a tag", type = "text" }
+"sample" = { meaning = "an interval", type = "seconds", default = 10 }
+"timeout.*" = { meaning = "how long" }
 "#;
 
     #[test]
     fn a_file_declares_codes_facts_and_values() {
-        let text = TEXT.replace("C-10.2 =", "\"C-10.2\" =");
-        let (protocol, facts) = Facts::parse("facts.toml", &text).expect("it is well formed");
+        let (protocol, facts) = Facts::parse("facts.toml", TEXT).expect("it is well formed");
         assert_eq!(protocol, "OCPP-1.6");
         assert_eq!(facts.pics["connectors"].kind, PicsKind::Int);
+        assert_eq!(facts.pics["connectors"].default, Some(Json::from(1)));
         assert_eq!(
-            facts.pics["connectors"].ask,
-            Some(Ask::Value("NumberOfConnectors".into()))
+            facts.pics["Core"]
+                .ask
+                .as_ref()
+                .and_then(|a| a.contains.as_deref()),
+            Some("Core")
         );
-        assert!(facts.pics.contains_key("C-10.2"));
+        assert_eq!(facts.pics["C-10.2"].played, Some(Json::Bool(true)));
         assert!(facts.functions["status"].arity.takes(1));
+        assert_eq!(facts.values["sample"].default, Some(Json::from(10)));
         let path = |p: &str| p.split('.').map(str::to_owned).collect::<Vec<_>>();
-        assert!(facts.value(&path("timeout.long")).is_some());
-        assert!(facts.value(&path("tag.valid")).is_some());
+        for known in ["timeout.long", "timeout.a.b", "tag.valid"] {
+            assert!(facts.value(&path(known)).is_some(), "{known}");
+        }
         for unknown in ["tag.other", "tag", "timeout", "timeoutx.long"] {
             assert!(facts.value(&path(unknown)).is_none(), "{unknown}");
         }
@@ -315,15 +370,29 @@ status = { arity = 1, is = "last status" }
                 "tpye",
             ),
             (
-                "protocol = \"a\"\n[pics]\n\"x y\" = { question = \"\" }",
+                "protocol = \"a\"\n[pics]\n\"x y\" = { question = \"\", type = \"int\" }",
                 "\"x y\"",
             ),
             (
-                "protocol = \"a\"\n[pics]\nx = { question = \"\", ask = \"what\" }",
-                "\"what\"",
+                "protocol = \"a\"\n[pics]\nx = { question = \"\", type = \"int\", default = true }",
+                "x",
             ),
-            ("protocol = \"a\"\n[functions]\nsize = { is = \"\" }", "size"),
-            ("protocol = \"a\"\n[values]\n\"a..b\" = { is = \"\" }", "\"a..b\""),
+            (
+                "protocol = \"a\"\n[pics]\nx = { question = \"\", type = \"int\", of = \"cat\" }",
+                "x",
+            ),
+            (
+                "protocol = \"a\"\n[functions]\nsize = { arity = 1, meaning = \"\" }",
+                "size",
+            ),
+            (
+                "protocol = \"a\"\n[values]\n\"a..b\" = { meaning = \"\" }",
+                "\"a..b\"",
+            ),
+            (
+                "protocol = \"a\"\n[values]\na = { meaning = \"\", type = \"list\", default = 1 }",
+                "a",
+            ),
         ] {
             let faults = Facts::parse("facts.toml", text).expect_err(text);
             let range = faults[0].span.range();
