@@ -1,0 +1,181 @@
+//! One station's connection: its CALLs are answered, the operator's go out one at a time.
+
+use std::collections::VecDeque;
+
+use plugfest_protocol::{Edition, Frame, Json, Role, Timestamp, object};
+use tokio::sync::{mpsc, oneshot};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::requests::Fail;
+use super::server::Csms;
+use crate::link::{Heard, Link, Say};
+use crate::outcome::Outcome;
+use crate::rpc::{Answered, Received, Refusal, Seen, receive};
+
+/// How many of the operator's CALLs wait for one station.
+pub(super) const MOST_ORDERS: usize = 64;
+
+/// A CALL that the operator wants to be sent.
+pub(super) struct Order {
+    pub(super) action: String,
+    pub(super) payload: Json,
+    /// Told when it has been sent.
+    pub(super) sent: oneshot::Sender<Outcome>,
+}
+
+/// The outstanding CALL.
+struct InFlight {
+    id: String,
+    action: String,
+    deadline: Timestamp,
+}
+
+/// A connection that has been accepted.
+pub(super) struct Connection<'a> {
+    csms: &'a Csms,
+    identity: String,
+    link: Link,
+    orders: mpsc::Receiver<Order>,
+    waiting: VecDeque<Order>,
+    in_flight: Option<InFlight>,
+    answered: Answered,
+}
+
+impl<'a> Connection<'a> {
+    pub(super) fn new(csms: &'a Csms, identity: String, link: Link, orders: mpsc::Receiver<Order>) -> Self {
+        let (waiting, in_flight, answered) = (VecDeque::new(), None, Answered::default());
+        Self {
+            csms,
+            identity,
+            link,
+            orders,
+            waiting,
+            in_flight,
+            answered,
+        }
+    }
+
+    /// Serves it until it is over.
+    pub(super) async fn serve(mut self) {
+        while self.step().await {}
+        for order in self.waiting.drain(..) {
+            // Who asked may have gone meanwhile.
+            let _gone = order.sent.send(Outcome::failed(
+                "the station hung up before the message could be sent",
+            ));
+        }
+    }
+
+    /// One thing that happens. False when it is over.
+    async fn step(&mut self) -> bool {
+        if !self.send_next() {
+            return false;
+        }
+        let deadline = self.in_flight.as_ref().map(|call| call.deadline);
+        tokio::select! {
+            biased;
+            order = self.orders.recv(), if self.waiting.len() < MOST_ORDERS => match order {
+                Some(order) => self.waiting.push_back(order),
+                // Another connection of the same identity has taken over: this one ends in good order.
+                None => return self.say_goodbye().await,
+            },
+            heard = self.link.hear() => match heard {
+                Some(Heard::Text(text)) => return self.heard(&text),
+                Some(Heard::Pong) => {}
+                None => return false,
+            },
+            () = self.csms.until(deadline) => self.finish(&object! { "error": "TimedOut" }),
+        }
+        true
+    }
+
+    async fn say_goodbye(&mut self) -> bool {
+        if self.link.say(Say::Close(CloseCode::Normal)) {
+            while self.link.hear().await.is_some() {}
+        }
+        false
+    }
+
+    /// Sends the operator's next CALL, where the one before it has ended (J §4.1.1).
+    fn send_next(&mut self) -> bool {
+        if self.in_flight.is_some() {
+            return true;
+        }
+        let Some(Order {
+            action,
+            payload,
+            sent,
+        }) = self.waiting.pop_front()
+        else {
+            return true;
+        };
+        let id = self.csms.message_id();
+        let text = Frame::Call {
+            id: id.clone(),
+            action: action.clone(),
+            payload,
+        }
+        .to_text();
+        let deadline = self.csms.now().plus(self.csms.message_timeout());
+        self.in_flight = Some(InFlight { id, action, deadline });
+        let said = self.link.say(Say::Text(text));
+        let outcome = if said {
+            Outcome::Done
+        } else {
+            Outcome::failed("the station does not read")
+        };
+        // Who asked may have gone meanwhile.
+        let _gone = sent.send(outcome);
+        said
+    }
+
+    fn heard(&mut self, text: &str) -> bool {
+        match receive(Edition::ocpp16(), Role::CSMS, text) {
+            Received::Call { id, action, payload } => {
+                let answer = self.answer(text, &id, &action, &payload);
+                self.link.say(Say::Text(answer))
+            }
+            Received::Refused(refusal) => self.link.say(Say::Text(refusal.to_text())),
+            Received::Result { id, payload } => self.ended(&id, &object! { "payload": payload }),
+            Received::Error { id, code } => self.ended(&id, &object! { "error": code }),
+            Received::Ignored => true,
+        }
+    }
+
+    fn answer(&mut self, text: &str, id: &str, action: &str, payload: &Json) -> String {
+        match self.answered.seen(id, text) {
+            Seen::Before(answer) => return answer,
+            Seen::IdReused => return Refusal::id_reused(id).to_text(),
+            Seen::New => {}
+        }
+        let answer = match self.csms.office().answer(&self.identity, action, payload) {
+            Ok(payload) => Frame::CallResult {
+                id: id.to_owned(),
+                payload,
+            }
+            .to_text(),
+            Err(Fail(fault, why)) => Refusal::new(Edition::ocpp16(), id, fault, why.to_owned()).to_text(),
+        };
+        self.answered.remember(id, text, &answer);
+        answer
+    }
+
+    /// An answer came; one to nothing that is outstanding means nothing.
+    fn ended(&mut self, id: &str, result: &Json) -> bool {
+        if self.in_flight.as_ref().is_some_and(|call| call.id == id) {
+            self.finish(result);
+        }
+        true
+    }
+
+    fn finish(&mut self, result: &Json) {
+        let Some(call) = self.in_flight.take() else { return };
+        let mut record = object! { "action": call.action };
+        if let (Json::Object(members), Some(result)) = (&mut record, result.as_object()) {
+            for (key, value) in result.iter() {
+                members.insert(key, value);
+            }
+        }
+        self.csms.office().record("answers", &self.identity, record);
+    }
+}

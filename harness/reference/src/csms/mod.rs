@@ -1,0 +1,11 @@
+//! The reference CSMS: one back office for many OCPP 1.6J stations, with an operator who can be asked.
+
+mod config;
+mod connection;
+mod handshake;
+mod office;
+mod requests;
+mod server;
+
+pub use config::{Config, KnownStation, Registration, Tag};
+pub use server::Csms;

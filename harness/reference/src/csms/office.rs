@@ -1,0 +1,475 @@
+//! The back office: one state for all stations.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use plugfest_protocol::{Json, Timestamp, object};
+use tokio::sync::mpsc;
+
+use super::config::{Config, KnownStation, Registration, Tag};
+use super::connection::Order;
+
+/// How many records of one kind are kept; the oldest go.
+const MOST_RECORDS: usize = 10_000;
+/// How many transactions are kept; the oldest that are over go.
+const MOST_TRANSACTIONS: usize = 100_000;
+/// How many stations an open office keeps a file of.
+const MOST_STATIONS: usize = 100_000;
+/// Wrong passwords in a row after which an identity has to wait, and for how long.
+const WRONG_PASSWORDS: u32 = 10;
+const PENALTY: Duration = Duration::from_secs(10);
+
+/// What the back office keeps of a station.
+#[derive(Default)]
+pub(super) struct StationFile {
+    pub(super) password: Option<Vec<u8>>,
+    /// What the next BootNotification is answered with.
+    pub(super) registration: Registration,
+    /// What the last one was answered with.
+    pub(super) booted: Option<Registration>,
+    /// Messages that a pending station was asked for by TriggerMessage.
+    pub(super) triggered: BTreeSet<String>,
+    /// The way to its connection, and the number of that connection.
+    pub(super) line: Option<(u64, mpsc::Sender<Order>)>,
+    wrong_passwords: u32,
+    locked_until: Option<Timestamp>,
+}
+
+/// A transaction as the back office has it in its books.
+pub(super) struct Transaction {
+    pub(super) id: i32,
+    pub(super) station: String,
+    pub(super) connector: i64,
+    tag: String,
+    status: String,
+    meter_start: i64,
+    started: String,
+    /// Meter, time and reason of its end.
+    end: Option<(i64, String, String)>,
+    /// Its connector has been reported Available since: nobody charges there any more.
+    left: bool,
+}
+
+impl Transaction {
+    fn holds(&self, tag: &str) -> bool {
+        self.end.is_none() && !self.left && self.status == "Accepted" && self.tag.eq_ignore_ascii_case(tag)
+    }
+
+    fn to_json(&self) -> Json {
+        let mut json = object! {
+            "transactionId": self.id,
+            "station": self.station.as_str(),
+            "connectorId": self.connector,
+            "idTag": self.tag.as_str(),
+            "status": self.status.as_str(),
+            "meterStart": self.meter_start,
+            "started": self.started.as_str(),
+        };
+        if let (Some((meter, stopped, reason)), Json::Object(members)) = (&self.end, &mut json) {
+            members.insert("meterStop", *meter);
+            members.insert("stopped", stopped.as_str());
+            members.insert("reason", reason.as_str());
+            match meter.checked_sub(self.meter_start).filter(|energy| *energy >= 0) {
+                Some(energy) => members.insert("energy", energy),
+                // Acknowledged as every StopTransaction is, but not to be billed.
+                None => members.insert("implausible", true),
+            }
+        }
+        json
+    }
+}
+
+/// Why somebody may not connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    Unknown,
+    Unauthorized,
+    TooMany,
+}
+
+/// The back office.
+pub(super) struct Office {
+    pub(super) config: Config,
+    /// Wall time of what is being dealt with.
+    pub(super) now: Timestamp,
+    pub(super) stations: BTreeMap<String, StationFile>,
+    tags: BTreeMap<String, Tag>,
+    transactions: VecDeque<Transaction>,
+    next_transaction: i32,
+    records: BTreeMap<&'static str, VecDeque<Json>>,
+    next_connection: u64,
+}
+
+/// The kinds of records that can be asked for.
+pub(super) const KINDS: [&str; 9] = [
+    "answers",
+    "authorizations",
+    "boots",
+    "connections",
+    "data_transfers",
+    "heartbeats",
+    "meter_values",
+    "notifications",
+    "statuses",
+];
+
+impl Office {
+    pub(super) fn new(config: Config, now: Timestamp) -> Self {
+        let file = |station: &KnownStation| StationFile {
+            password: station.password.clone(),
+            registration: station.registration,
+            ..StationFile::default()
+        };
+        Self {
+            now,
+            stations: config
+                .stations
+                .iter()
+                .map(|it| (it.identity.clone(), file(it)))
+                .collect(),
+            tags: config
+                .tags
+                .iter()
+                .map(|tag| (tag.id.to_ascii_lowercase(), tag.clone()))
+                .collect(),
+            transactions: VecDeque::new(),
+            next_transaction: config.first_transaction,
+            records: BTreeMap::new(),
+            next_connection: 0,
+            config,
+        }
+    }
+
+    /// Whether a station of that identity may connect with these credentials (OCPP-J 1.6 §3.2, §6.2).
+    pub(super) fn admit(
+        &mut self,
+        identity: &str,
+        credentials: Option<&(Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), Refused> {
+        let closed = !self.config.stations.is_empty() || self.stations.len() >= MOST_STATIONS;
+        let now = self.now;
+        let Some(file) = self.stations.get_mut(identity) else {
+            return if closed { Err(Refused::Unknown) } else { Ok(()) };
+        };
+        let Some(password) = &file.password else {
+            return Ok(());
+        };
+        if file.locked_until.is_some_and(|moment| now < moment) {
+            return Err(Refused::TooMany);
+        }
+        let right =
+            credentials.is_some_and(|(user, given)| user == identity.as_bytes() && same(given, password));
+        if right {
+            file.wrong_passwords = 0;
+            return Ok(());
+        }
+        file.wrong_passwords += 1;
+        if file.wrong_passwords >= WRONG_PASSWORDS {
+            file.wrong_passwords = 0;
+            file.locked_until = Some(now.plus(PENALTY));
+        }
+        Err(Refused::Unauthorized)
+    }
+
+    /// A station has connected. Its earlier connection, if there is still one, has been replaced.
+    pub(super) fn connected(&mut self, identity: &str, line: mpsc::Sender<Order>) -> u64 {
+        self.next_connection += 1;
+        let number = self.next_connection;
+        self.station(identity).line = Some((number, line));
+        self.record("connections", identity, object! { "connected": true });
+        number
+    }
+
+    /// A connection is over.
+    pub(super) fn disconnected(&mut self, identity: &str, number: u64) {
+        let file = self.station(identity);
+        if file.line.as_ref().is_some_and(|(current, _)| *current == number) {
+            file.line = None;
+        }
+        self.record("connections", identity, object! { "connected": false });
+    }
+
+    /// The file of a station, opened where there is none yet.
+    pub(super) fn station(&mut self, identity: &str) -> &mut StationFile {
+        self.stations.entry(identity.to_owned()).or_default()
+    }
+
+    /// Puts something into the books.
+    pub(super) fn record(&mut self, kind: &'static str, station: &str, mut what: Json) {
+        debug_assert!(KINDS.contains(&kind));
+        if let Json::Object(members) = &mut what {
+            members.insert("station", station);
+            members.insert("time", self.now.to_rfc3339());
+        }
+        let records = self.records.entry(kind).or_default();
+        if records.len() >= MOST_RECORDS {
+            records.pop_front();
+        }
+        records.push_back(what);
+    }
+
+    /// What stands in the books, of one station or of all. `None` where there is no such kind.
+    pub(super) fn records(&self, kind: &str, station: Option<&str>) -> Option<Json> {
+        let wanted = |of: &str| station.is_none_or(|station| station == of);
+        if kind == "transactions" {
+            let all = self.transactions.iter().filter(|it| wanted(&it.station));
+            return Some(Json::from(all.map(Transaction::to_json).collect::<Vec<_>>()));
+        }
+        if !KINDS.contains(&kind) {
+            return None;
+        }
+        let of = |it: &Json| it.get("station").and_then(Json::as_str).is_some_and(wanted);
+        let all = self.records.get(kind).into_iter().flatten();
+        Some(Json::from(all.filter(|it| of(it)).cloned().collect::<Vec<_>>()))
+    }
+
+    /// Adds a token, or changes one.
+    pub(super) fn set_tag(&mut self, tag: Tag) {
+        self.tags.insert(tag.id.to_ascii_lowercase(), tag);
+    }
+
+    pub(super) fn tag(&self, id: &str) -> Option<&Tag> {
+        self.tags.get(&id.to_ascii_lowercase())
+    }
+
+    /// IdTagInfo of a token by itself.
+    pub(super) fn tag_info(&self, id: &str) -> Json {
+        let Some(tag) = self.tag(id) else {
+            return object! { "status": "Invalid" };
+        };
+        let expired = tag.status == "Accepted" && tag.expiry.is_some_and(|expiry| expiry <= self.now);
+        let mut info = object! { "status": if expired { "Expired" } else { tag.status.as_str() } };
+        if let Json::Object(members) = &mut info {
+            if let Some(parent) = &tag.parent {
+                members.insert("parentIdTag", parent.as_str());
+            }
+            if let Some(expiry) = tag.expiry {
+                members.insert("expiryDate", expiry.to_rfc3339());
+            }
+        }
+        info
+    }
+
+    /// The same for one that wants to charge, where another transaction of its may be in the way (§7.2).
+    pub(super) fn tag_info_beside(&self, id: &str, in_the_way: impl Fn(&Transaction) -> bool) -> Json {
+        let mut info = self.tag_info(id);
+        let busy = self.transactions.iter().any(|it| it.holds(id) && in_the_way(it));
+        if let (true, Json::Object(members)) = (busy, &mut info)
+            && members.get("status").and_then(Json::as_str) == Some("Accepted")
+        {
+            members.insert("status", "ConcurrentTx");
+        }
+        info
+    }
+
+    /// StartTransaction: always a transaction, whatever is thought of its token (§4.8).
+    pub(super) fn start(&mut self, station: &str, request: &Json) -> Json {
+        let text = |field: &str| request.get(field).and_then(Json::as_str).unwrap_or_default();
+        let whole = |field: &str| request.get(field).and_then(Json::as_i64).unwrap_or_default();
+        let (connector, tag) = (whole("connectorId"), text("idTag"));
+        let (meter_start, started) = (whole("meterStart"), text("timestamp"));
+        // A station that did not get the answer sends the same again: it is one transaction.
+        let again = self.transactions.iter().find(|it| {
+            it.station == station
+                && it.connector == connector
+                && it.tag.eq_ignore_ascii_case(tag)
+                && it.meter_start == meter_start
+                && it.started == started
+        });
+        if let Some(again) = again {
+            let mut info = self.tag_info(tag);
+            if let Json::Object(members) = &mut info {
+                members.insert("status", again.status.as_str());
+            }
+            return object! { "idTagInfo": info, "transactionId": again.id };
+        }
+        let info = self.tag_info_beside(tag, |_| true);
+        let status = info
+            .get("status")
+            .and_then(Json::as_str)
+            .unwrap_or("Invalid")
+            .to_owned();
+        let id = self.next_transaction;
+        self.next_transaction = id.checked_add(1).unwrap_or(1);
+        if self.transactions.len() >= MOST_TRANSACTIONS {
+            let over = self
+                .transactions
+                .iter()
+                .position(|it| it.end.is_some())
+                .unwrap_or(0);
+            self.transactions.remove(over);
+        }
+        self.transactions.push_back(Transaction {
+            id,
+            station: station.to_owned(),
+            connector,
+            tag: tag.to_owned(),
+            status,
+            meter_start,
+            started: started.to_owned(),
+            end: None,
+            left: false,
+        });
+        object! { "idTagInfo": info, "transactionId": id }
+    }
+
+    /// StopTransaction: always acknowledged; only a station's own transaction is stopped by it (§4.10).
+    pub(super) fn stop(&mut self, station: &str, request: &Json) -> Json {
+        let text = |field: &str| request.get(field).and_then(Json::as_str);
+        let whole = |field: &str| request.get(field).and_then(Json::as_i64).unwrap_or_default();
+        let id = whole("transactionId");
+        let own = self
+            .transactions
+            .iter_mut()
+            .find(|it| it.station == station && i64::from(it.id) == id);
+        if let Some(transaction) = own.filter(|it| it.end.is_none()) {
+            let stopped = text("timestamp").unwrap_or_default().to_owned();
+            let reason = text("reason").unwrap_or("Local").to_owned();
+            transaction.end = Some((whole("meterStop"), stopped, reason));
+        }
+        match text("idTag") {
+            Some(tag) => object! { "idTagInfo": self.tag_info(tag) },
+            None => Json::empty(),
+        }
+    }
+
+    /// A connector is Available: whoever charged there is gone, even if nobody ever says so.
+    pub(super) fn vacated(&mut self, station: &str, connector: i64) {
+        for it in self
+            .transactions
+            .iter_mut()
+            .filter(|it| it.station == station && it.connector == connector)
+        {
+            it.left = true;
+        }
+    }
+}
+
+/// Compares without telling by its time how much was right.
+fn same(given: &[u8], right: &[u8]) -> bool {
+    let difference = given.iter().zip(right).fold(0, |all, (a, b)| all | (a ^ b));
+    given.len() == right.len() && difference == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn office() -> Office {
+        let mut config = Config::new(Timestamp::from_secs(1_000));
+        config.tags = vec![
+            Tag::accepted("AAA"),
+            Tag {
+                expiry: Some(Timestamp::from_secs(999)),
+                ..Tag::accepted("OLD")
+            },
+            Tag {
+                status: "Blocked".into(),
+                ..Tag::accepted("BAD")
+            },
+            Tag {
+                parent: Some("G".into()),
+                ..Tag::accepted("GRP")
+            },
+        ];
+        Office::new(config, Timestamp::from_secs(1_000))
+    }
+
+    fn start(office: &mut Office, station: &str, connector: i64, tag: &str, at: &str) -> (String, i64) {
+        let request = object! { "connectorId": connector, "idTag": tag, "meterStart": 10, "timestamp": at };
+        let answer = office.start(station, &request);
+        let status = answer
+            .pointer("/idTagInfo/status")
+            .and_then(Json::as_str)
+            .unwrap()
+            .to_owned();
+        (
+            status,
+            answer.get("transactionId").and_then(Json::as_i64).unwrap(),
+        )
+    }
+
+    #[test]
+    fn tokens_are_judged_without_case() {
+        let office = office();
+        let status = |id: &str| {
+            office
+                .tag_info(id)
+                .get("status")
+                .and_then(Json::as_str)
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!(status("aaa"), "Accepted");
+        assert_eq!(status("OLD"), "Expired");
+        assert_eq!(status("BAD"), "Blocked");
+        assert_eq!(status("ZZZ"), "Invalid");
+        assert_eq!(office.tag_info("GRP").get("parentIdTag"), Some(&Json::from("G")));
+    }
+
+    #[test]
+    fn a_busy_token_is_concurrent_and_a_refused_start_disturbs_nobody() {
+        let mut office = office();
+        assert_eq!(start(&mut office, "A", 1, "AAA", "t1"), ("Accepted".into(), 1));
+        assert_eq!(
+            start(&mut office, "A", 1, "AAA", "t1"),
+            ("Accepted".into(), 1),
+            "the same again"
+        );
+        assert_eq!(
+            start(&mut office, "B", 1, "aaa", "t2"),
+            ("ConcurrentTx".into(), 2)
+        );
+        assert_eq!(start(&mut office, "A", 1, "ZZZ", "t3"), ("Invalid".into(), 3));
+        // A foreign station stops nothing.
+        office.stop(
+            "B",
+            &object! { "transactionId": 1, "meterStop": 20, "timestamp": "t4" },
+        );
+        assert_eq!(start(&mut office, "B", 1, "AAA", "t5").0, "ConcurrentTx");
+        office.stop(
+            "A",
+            &object! { "transactionId": 1, "meterStop": 20, "timestamp": "t6" },
+        );
+        assert_eq!(start(&mut office, "B", 1, "AAA", "t7").0, "Accepted");
+        let books = office.records("transactions", Some("A")).unwrap();
+        assert_eq!(books.pointer("/0/energy"), Some(&Json::from(10)));
+        assert_eq!(books.pointer("/0/reason"), Some(&Json::from("Local")));
+    }
+
+    #[test]
+    fn energy_that_runs_backwards_is_not_billed() {
+        let mut office = office();
+        let (_, id) = start(&mut office, "A", 1, "AAA", "t1");
+        office.stop(
+            "A",
+            &object! { "transactionId": id, "meterStop": 5, "timestamp": "t2" },
+        );
+        let books = office.records("transactions", None).unwrap();
+        assert_eq!(books.pointer("/0/energy"), None);
+        assert_eq!(books.pointer("/0/implausible"), Some(&Json::from(true)));
+    }
+
+    #[test]
+    fn passwords_are_checked_and_guessing_is_slowed() {
+        let mut office = office();
+        office.station("A").password = Some(b"right".to_vec());
+        let with = |password: &[u8]| Some((b"A".to_vec(), password.to_vec()));
+        assert_eq!(office.admit("A", with(b"right").as_ref()), Ok(()));
+        assert_eq!(office.admit("A", None), Err(Refused::Unauthorized));
+        for _ in 1..WRONG_PASSWORDS {
+            assert_eq!(
+                office.admit("A", with(b"wrong").as_ref()),
+                Err(Refused::Unauthorized)
+            );
+        }
+        assert_eq!(office.admit("A", with(b"right").as_ref()), Err(Refused::TooMany));
+        office.now = office.now.plus(PENALTY);
+        assert_eq!(office.admit("A", with(b"right").as_ref()), Ok(()));
+        assert_eq!(
+            office.admit("B", None),
+            Ok(()),
+            "an open office knows no strangers"
+        );
+    }
+}

@@ -1,0 +1,280 @@
+//! Meter values: periodic, clock-aligned, triggered, and those of StopTransaction (OCPP 1.6 §3.16, §4.7).
+
+use std::time::Duration;
+
+use plugfest_protocol::{Json, Timestamp, object};
+
+use super::device::Device;
+use super::meter::{AMPERES, Measurand, VOLTS, WATTS};
+use super::outgoing::{Outgoing, Purpose};
+use super::queue::{About, Entry};
+
+const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
+
+/// Why a reading is taken (§7.35).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Context {
+    Begin,
+    Periodic,
+    Clock,
+    End,
+    Trigger,
+}
+
+impl Context {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Begin => "Transaction.Begin",
+            Self::Periodic => "Sample.Periodic",
+            Self::Clock => "Sample.Clock",
+            Self::End => "Transaction.End",
+            Self::Trigger => "Trigger",
+        }
+    }
+}
+
+impl Device {
+    /// One MeterValue: all these measurands at one moment.
+    fn reading(
+        &mut self,
+        number: usize,
+        measurands: &[Measurand],
+        context: Context,
+        wall: Timestamp,
+    ) -> Json {
+        let now = self.now;
+        let connector = self.at(number);
+        connector.meter.count(now);
+        let register = connector.meter.watt_hours();
+        let watts = connector.meter.watts();
+        let (since, offered) = match connector.transaction() {
+            Some(running) if context == Context::Clock => (running.aligned, !running.suspended),
+            Some(running) => (running.sampled, !running.suspended),
+            None => (register, false),
+        };
+        let offered = offered && !connector.faulted();
+        let samples: Vec<Json> = measurands
+            .iter()
+            .map(|measurand| {
+                let value = match measurand {
+                    Measurand::EnergyRegister => register.to_string(),
+                    Measurand::EnergyInterval => register.saturating_sub(since).to_string(),
+                    Measurand::Power => watts.to_string(),
+                    Measurand::PowerOffered => if offered { WATTS } else { 0 }.to_string(),
+                    Measurand::Current => {
+                        let centiamperes = watts * 100 / VOLTS;
+                        format!("{}.{:02}", centiamperes / 100, centiamperes % 100)
+                    }
+                    Measurand::CurrentOffered => if offered { AMPERES } else { 0 }.to_string(),
+                    Measurand::Voltage => VOLTS.to_string(),
+                };
+                object! {
+                    "value": value,
+                    "context": context.as_str(),
+                    "measurand": measurand.name(),
+                    "location": "Outlet",
+                    "unit": measurand.unit(),
+                }
+            })
+            .collect();
+        object! { "timestamp": wall.to_rfc3339(), "sampledValue": samples }
+    }
+
+    fn measurands(&self, key: &str) -> Vec<Measurand> {
+        self.store.settings.measurands(key).to_vec()
+    }
+
+    /// What StopTransaction shall tell: begin and end carry every measurand of either list (errata 3.14).
+    fn told_at_stop(&self) -> Vec<Measurand> {
+        let mut all = self.measurands("StopTxnSampledData");
+        for measurand in self.measurands("StopTxnAlignedData") {
+            if !all.contains(&measurand) {
+                all.push(measurand);
+            }
+        }
+        all
+    }
+
+    /// A transaction has begun: its first reading, and the moment of its first sample.
+    pub(super) fn begin_metering(&mut self, number: usize) {
+        let measurands = self.told_at_stop();
+        let wall = self.wall(self.now);
+        if !measurands.is_empty() {
+            let value = self.reading(number, &measurands, Context::Begin, wall);
+            if let Some(running) = self.at(number).transaction_mut() {
+                running.keep(value);
+            }
+        }
+        self.plan_samples();
+    }
+
+    /// A transaction ends: everything that StopTransaction tells of it.
+    pub(super) fn end_metering(&mut self, number: usize) -> Vec<Json> {
+        let measurands = self.told_at_stop();
+        let wall = self.wall(self.now);
+        let last = (!measurands.is_empty()).then(|| self.reading(number, &measurands, Context::End, wall));
+        let kept = self
+            .at(number)
+            .transaction_mut()
+            .map(|running| std::mem::take(&mut running.data));
+        // Both lists empty means no meter values at all (§3.16.5), whatever was collected before.
+        last.map_or_else(Vec::new, |last| {
+            kept.unwrap_or_default().into_iter().chain([last]).collect()
+        })
+    }
+
+    /// The next sample of every transaction: whole intervals from its start.
+    pub(super) fn plan_samples(&mut self) {
+        let interval = self.store.settings.interval("MeterValueSampleInterval");
+        let now = self.now;
+        for connector in &mut self.connectors {
+            if let Some(running) = connector.transaction_mut() {
+                running.sample_due = interval.map(|interval| next_multiple(running.began, interval, now));
+            }
+        }
+    }
+
+    /// The next clock-aligned moment: whole intervals from midnight, UTC (§3.16.2).
+    pub(super) fn plan_aligned(&mut self) {
+        let Some(interval) = self.store.settings.interval("ClockAlignedDataInterval") else {
+            self.aligned_due = None;
+            return;
+        };
+        let wall = self.wall(self.now).as_micros();
+        let midnight = wall - wall.rem_euclid(DAY_MICROS);
+        let next = next_multiple(
+            Timestamp::from_micros(midnight),
+            interval,
+            Timestamp::from_micros(wall),
+        );
+        let next = next.as_micros().min(midnight + DAY_MICROS);
+        self.aligned_due = Some(Timestamp::from_micros(next - self.offset));
+    }
+
+    /// Takes the readings that are due.
+    pub(super) fn meters_pass(&mut self) {
+        for number in self.numbers() {
+            let due = self.connectors[number - 1]
+                .transaction()
+                .and_then(|running| running.sample_due);
+            if due.is_some_and(|due| due <= self.now) {
+                self.sample(number);
+            }
+        }
+        if let Some(due) = self.aligned_due.filter(|due| *due <= self.now) {
+            self.plan_aligned();
+            // Readings of a station that nobody has ever accepted have no addressee and perhaps no right time.
+            if self.store.accepted_before {
+                let wall = self.wall(due);
+                for number in self.numbers() {
+                    self.sample_aligned(number, wall);
+                }
+            }
+        }
+    }
+
+    fn sample(&mut self, number: usize) {
+        let wall = self.wall(self.now);
+        let (sent, kept) = (
+            self.measurands("MeterValuesSampledData"),
+            self.measurands("StopTxnSampledData"),
+        );
+        self.take(number, &sent, &kept, Context::Periodic, wall);
+        let register = self.at(number).meter.watt_hours();
+        if let Some(running) = self.at(number).transaction_mut() {
+            running.sampled = register;
+        }
+        self.plan_samples();
+    }
+
+    fn sample_aligned(&mut self, number: usize, wall: Timestamp) {
+        let (sent, kept) = (
+            self.measurands("MeterValuesAlignedData"),
+            self.measurands("StopTxnAlignedData"),
+        );
+        self.take(number, &sent, &kept, Context::Clock, wall);
+        let register = self.at(number).meter.watt_hours();
+        if let Some(running) = self.at(number).transaction_mut() {
+            running.aligned = register;
+        }
+    }
+
+    /// Reads once for MeterValues and once for StopTransaction.
+    fn take(
+        &mut self,
+        number: usize,
+        sent: &[Measurand],
+        kept: &[Measurand],
+        context: Context,
+        wall: Timestamp,
+    ) {
+        if !kept.is_empty() {
+            let value = self.reading(number, kept, context, wall);
+            if let Some(running) = self.at(number).transaction_mut() {
+                running.keep(value);
+            }
+        }
+        if sent.is_empty() {
+            return;
+        }
+        let value = self.reading(number, sent, context, wall);
+        let payload = object! { "connectorId": number as i64, "meterValue": vec![value] };
+        let running = self.connectors[number - 1].transaction();
+        let (key, id) = running.map_or((None, None), |running| (Some(running.key), running.id));
+        let order = self.order();
+        self.store
+            .queue
+            .push(Entry::new(About::Meter, key, id, payload, order));
+    }
+
+    /// TriggerMessage asked for the newest readings (errata 3.46). False where there is nothing to read.
+    pub(super) fn trigger_meter(&mut self, number: usize) -> bool {
+        let measurands = self.measurands("MeterValuesSampledData");
+        if measurands.is_empty() {
+            return false;
+        }
+        let wall = self.wall(self.now);
+        let value = self.reading(number, &measurands, Context::Trigger, wall);
+        let mut payload = object! { "connectorId": number as i64, "meterValue": vec![value] };
+        let id = self.connectors[number - 1]
+            .transaction()
+            .and_then(|running| running.id);
+        if let (Some(id), Json::Object(members)) = (id, &mut payload) {
+            members.insert("transactionId", id);
+        }
+        self.post(Outgoing::triggered(Purpose::Reading, payload));
+        true
+    }
+}
+
+/// The first moment after `now` that is a whole number of intervals from `start`.
+fn next_multiple(start: Timestamp, interval: Duration, now: Timestamp) -> Timestamp {
+    let step = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).max(1);
+    let passed = now.as_micros().saturating_sub(start.as_micros());
+    let intervals = passed.div_euclid(step) + 1;
+    Timestamp::from_micros(start.as_micros().saturating_add(intervals.saturating_mul(step)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_stand_on_whole_intervals_from_their_start() {
+        let start = Timestamp::from_secs(7);
+        let ten = Duration::from_secs(10);
+        assert_eq!(next_multiple(start, ten, start), Timestamp::from_secs(17));
+        assert_eq!(
+            next_multiple(start, ten, Timestamp::from_secs(16)),
+            Timestamp::from_secs(17)
+        );
+        assert_eq!(
+            next_multiple(start, ten, Timestamp::from_secs(17)),
+            Timestamp::from_secs(27)
+        );
+        assert_eq!(
+            next_multiple(start, ten, Timestamp::from_secs(100)),
+            Timestamp::from_secs(107)
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! The reference station: an OCPP 1.6J charge point of the Core profile, with hands that a driver can move.
+
+mod authorize;
+mod boot;
+mod config;
+mod config_keys;
+mod connector;
+mod device;
+mod hands;
+mod line;
+mod meter;
+mod metering;
+mod notices;
+mod outgoing;
+mod power;
+mod queue;
+mod requests;
+mod run;
+mod session;
+mod transaction;
+
+pub use config::{Config, ConfigError, Makeup, Timing};
+pub use run::{Controls, Station};

@@ -1,0 +1,214 @@
+//! StatusNotification (OCPP 1.6 §4.9): who is told what, when, and what is told again after being offline.
+
+use plugfest_protocol::{Json, Timestamp, object};
+
+use super::connector::{Status, Trouble};
+use super::device::{Device, Registration};
+use super::outgoing::{Outgoing, Purpose};
+
+/// What a StatusNotification says of a connector.
+#[derive(Debug, Clone)]
+pub(super) struct Notice {
+    pub(super) status: Status,
+    pub(super) error: String,
+    pub(super) info: Option<&'static str>,
+    /// Since when it is so (machine time).
+    pub(super) since: Timestamp,
+}
+
+impl Notice {
+    /// Whether it is news to somebody who knows `other`.
+    fn same(&self, other: &Self) -> bool {
+        self.status == other.status && self.error == other.error
+    }
+}
+
+/// What the CSMS knows of one connector, and what it does not know yet.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Notices {
+    /// The state of things.
+    current: Option<Notice>,
+    /// The last one handed over to be sent.
+    pushed: Option<Notice>,
+    /// The last one that was answered.
+    pub(super) told: Option<Notice>,
+    /// When the current one has lasted long enough to be sent.
+    pub(super) due: Option<Timestamp>,
+}
+
+impl Notices {
+    fn news(&self) -> Option<&Notice> {
+        let current = self.current.as_ref()?;
+        let known = self.pushed.as_ref().is_some_and(|pushed| pushed.same(current));
+        (!known).then_some(current)
+    }
+}
+
+impl Device {
+    /// The status of the station (0) or of a connector.
+    fn status_of(&self, number: usize) -> (Status, Option<&Trouble>) {
+        let operative = self.store.operative[number];
+        match number.checked_sub(1) {
+            Some(at) => (
+                self.connectors[at].status(operative),
+                self.connectors[at].trouble.as_ref(),
+            ),
+            None if self.trouble.as_ref().is_some_and(|trouble| !trouble.warning) => {
+                (Status::Faulted, self.trouble.as_ref())
+            }
+            None if operative => (Status::Available, self.trouble.as_ref()),
+            None => (Status::Unavailable, self.trouble.as_ref()),
+        }
+    }
+
+    /// Something about a connector may have changed: lets power flow accordingly and tells whoever must know.
+    pub(super) fn refresh(&mut self, number: usize) {
+        let (status, trouble) = self.status_of(number);
+        let error = trouble.map_or_else(|| "NoError".to_owned(), |trouble| trouble.code.clone());
+        let now = self.now;
+        let mut info = None;
+        if number > 0 {
+            let operative = self.store.operative[number];
+            let connector = self.at(number);
+            let watts = connector.power(operative);
+            if watts != connector.meter.watts() {
+                connector.meter.flow(watts, now);
+            }
+            info = connector.info.take();
+        }
+        if !self.powered() {
+            return;
+        }
+        let notice = Notice {
+            status,
+            error,
+            info,
+            since: now,
+        };
+        let minimum = self.store.settings.interval("MinimumStatusDuration");
+        let notices = &mut self.notices[number];
+        if notices
+            .current
+            .as_ref()
+            .is_some_and(|current| current.same(&notice))
+        {
+            return;
+        }
+        notices.current = Some(notice);
+        notices.due = None;
+        if notices.news().is_some() {
+            match minimum {
+                Some(minimum) => notices.due = Some(now.plus(minimum)),
+                None => self.push_notice(number),
+            }
+        }
+    }
+
+    /// Refreshes the station and all connectors.
+    pub(super) fn refresh_all(&mut self) {
+        for number in 0..=self.connectors.len() {
+            self.refresh(number);
+        }
+    }
+
+    /// Sends what has lasted for MinimumStatusDuration.
+    pub(super) fn notices_pass(&mut self) {
+        for number in 0..self.notices.len() {
+            if self.notices[number].due.is_some_and(|due| due <= self.now) {
+                self.notices[number].due = None;
+                self.push_notice(number);
+            }
+        }
+    }
+
+    /// Hands the current state over to be sent; while offline it stays news.
+    fn push_notice(&mut self, number: usize) {
+        if let Some(outgoing) = self.take_news(number) {
+            self.post(outgoing);
+        }
+    }
+
+    fn take_news(&mut self, number: usize) -> Option<Outgoing> {
+        let notice = self.notices[number].news().filter(|_| self.online()).cloned()?;
+        let payload = self.notice_payload(number, &notice);
+        self.notices[number].pushed = Some(notice.clone());
+        Some(Outgoing::new(Purpose::Status { number, notice }, payload))
+    }
+
+    fn notice_payload(&self, number: usize, notice: &Notice) -> Json {
+        let mut payload = object! {
+            "connectorId": number as i64,
+            "errorCode": notice.error.as_str(),
+            "status": notice.status.as_str(),
+            "timestamp": self.wall(notice.since).to_rfc3339(),
+        };
+        if let Json::Object(members) = &mut payload {
+            if let Some(info) = notice.info {
+                members.insert("info", info);
+            }
+            // Errata-free reading of §7.6: OtherError points to the vendor's own code.
+            if notice.error == "OtherError" {
+                members.insert("vendorId", self.config.data_transfer_vendor.as_str());
+                members.insert("vendorErrorCode", "Unspecified");
+            }
+        }
+        payload
+    }
+
+    /// After acceptance: the station and every connector, in order (errata 3.22).
+    pub(super) fn tell_all(&mut self) {
+        for notices in &mut self.notices {
+            notices.pushed = None;
+            notices.due = None;
+        }
+        for number in 0..self.notices.len() {
+            if let Some(outgoing) = self.take_news(number) {
+                self.post_early(outgoing);
+            }
+        }
+    }
+
+    /// After having been offline: what changed meanwhile, in the order in which it happened (§4.9).
+    pub(super) fn tell_changes(&mut self) {
+        let mut changed: Vec<(Timestamp, usize)> = self
+            .notices
+            .iter()
+            .enumerate()
+            .filter(|(_, notices)| notices.due.is_none())
+            .filter_map(|(number, notices)| Some((notices.news()?.since, number)))
+            .collect();
+        changed.sort_unstable();
+        for (_, number) in changed {
+            self.push_notice(number);
+        }
+    }
+
+    /// The line went: only what was answered is known to have arrived.
+    pub(super) fn untold(&mut self) {
+        for notices in &mut self.notices {
+            notices.pushed.clone_from(&notices.told);
+        }
+    }
+
+    /// The triggered StatusNotification of one connector (§5.17).
+    pub(super) fn trigger_status(&mut self, number: usize) {
+        let (status, trouble) = self.status_of(number);
+        let error = trouble.map_or_else(|| "NoError".to_owned(), |trouble| trouble.code.clone());
+        let since = self.notices[number]
+            .current
+            .as_ref()
+            .map_or(self.now, |current| current.since);
+        let notice = Notice {
+            status,
+            error,
+            info: None,
+            since,
+        };
+        let payload = self.notice_payload(number, &notice);
+        if self.registration == Registration::Accepted {
+            self.notices[number].pushed = Some(notice.clone());
+            self.notices[number].due = None;
+        }
+        self.post(Outgoing::triggered(Purpose::Status { number, notice }, payload));
+    }
+}
