@@ -13,9 +13,11 @@ pub mod library;
 pub mod natives;
 mod parse;
 pub mod pics;
+mod print;
 pub mod verbs;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use library::{Library, Loaded, LoadedState, Source};
 pub use natives::{Arity, Natives};
 pub use parse::{MAX_ERRORS, MAX_FILE, parse, parse_expr, parse_pics};
+pub use print::{format, print};

@@ -183,7 +183,7 @@ impl<'t> Parser<'t> {
             }
             "never" => {
                 self.take()?;
-                self.never()?
+                self.never(mods)?
             }
             _ => return self.unknown_line(),
         };

@@ -3,7 +3,8 @@
 use super::{Parsed, Parser};
 use crate::diagnostic::did_you_mean;
 use crate::ir::{
-    Answer, AnswerForm, Call, Kind, Never, NeverScope, ObjectPattern, Peer, Speaker, Welcome, WelcomeForm,
+    Answer, AnswerForm, Call, Kind, Mods, Never, NeverScope, ObjectPattern, Peer, Speaker, Welcome,
+    WelcomeForm,
 };
 use crate::lex::{self, span};
 
@@ -171,17 +172,18 @@ impl Parser<'_> {
     }
 
     /// `never SPEAKER: A, B for D`, or a block of such lines; `never` is taken already.
-    pub(super) fn never(&mut self) -> Parsed<Kind> {
+    pub(super) fn never(&mut self, mods: &mut Mods) -> Parsed<Kind> {
         if !self.at_speaker() {
-            return self.never_block();
+            return self.never_block(mods);
         }
         let calls = self.forbidden()?;
         let scope = self.never_scope()?;
         Ok(Kind::Never(Never { calls, scope }))
     }
 
-    fn never_block(&mut self) -> Parsed<Kind> {
+    fn never_block(&mut self, mods: &mut Mods) -> Parsed<Kind> {
         let scope = self.never_scope()?;
+        self.mods_behind(mods)?;
         let mut calls = Vec::new();
         loop {
             self.over_line_ends();
