@@ -78,7 +78,7 @@ pub(super) static RULES: &[Entry] = &[
         "a message has elements",
         "OCPP-1.6J 4.2",
         Level::Must,
-        "An empty array has no message type.",
+        "An empty array has no message type, no id and nothing to say.",
     ),
     frame(
         "frame/bad-type-number",
@@ -223,7 +223,7 @@ pub(super) static RULES: &[Entry] = &[
         "wire/masked",
         "RFC 6455 5.1",
         Level::Must,
-        "A server masks no frame.",
+        "A server masks none of its frames; a client closes on a masked one.",
     ),
     wire(
         "wire/control-too-long",
@@ -350,7 +350,12 @@ impl Check for Grammar {
         let title = out.info().title;
         let name = out.info().id;
         for flaw in flaws {
-            if is(flaw.kind, name) {
+            // A code that is no string is no known code either: one finding is enough.
+            let told = flaw.kind == FrameFlawKind::CodeUnknown
+                && flaws
+                    .iter()
+                    .any(|other| other.kind == FrameFlawKind::CodeNotString);
+            if is(flaw.kind, name) && !told {
                 out.add(
                     format!("the frame is ill-formed: {}", flaw.detail),
                     title,

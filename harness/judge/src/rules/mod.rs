@@ -14,13 +14,28 @@ use crate::watch::Watch;
 mod answers;
 mod frame;
 mod ids;
+mod liveness;
 mod schema;
+mod sequence;
+mod status;
 mod support;
+mod time;
+mod upgrade;
 
 use support::Entry;
 
 /// Every theme's rules. A rule that is not here does not exist.
-static THEMES: [&[Entry]; 4] = [frame::RULES, schema::RULES, answers::RULES, ids::RULES];
+static THEMES: [&[Entry]; 9] = [
+    upgrade::RULES,
+    frame::RULES,
+    schema::RULES,
+    answers::RULES,
+    ids::RULES,
+    sequence::RULES,
+    status::RULES,
+    time::RULES,
+    liveness::RULES,
+];
 
 fn entries() -> impl Iterator<Item = &'static Entry> {
     THEMES.iter().flat_map(|theme| theme.iter())

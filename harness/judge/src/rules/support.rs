@@ -271,13 +271,14 @@ impl<K: Eq + Hash + Clone, V> Bounded<K, V> {
 /// Verbs of the driver after which a station restarts.
 const RESTARTING: [&str; 3] = ["station.power_cycle", "station.start", "station.factory_reset"];
 /// Verbs of the driver after which a DUT may be gone for a while.
-const DEPARTING: [&str; 6] = [
+const DEPARTING: [&str; 7] = [
     "station.power_cycle",
     "station.stop",
     "station.factory_reset",
     "station.set_url",
     "station.set_password",
     "net.down",
+    "csms.station",
 ];
 
 /// Remembers whether the DUT has a reason to be away, so that silence and lost connections prove nothing.
@@ -297,6 +298,7 @@ impl Away {
         match seen {
             Seen::Event(event) => match &event.what {
                 What::Asked { verb, .. } if DEPARTING.contains(&verb.as_str()) => self.excused = true,
+                What::Opened { .. } => self.excused = false,
                 What::Link { op } if op != "accept" => self.excused = true,
                 What::Process { what, .. } if what == "exited" || what == "started" => self.excused = true,
                 What::Closing { from: Party::Us, .. } | What::Closed { by: Party::Us, .. } => {
