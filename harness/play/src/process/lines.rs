@@ -4,7 +4,8 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Reads lines of at most `max` bytes; what a longer one has more is dropped.
+/// Reads lines of at most `max` bytes. A longer one is given out as soon as it is known to be one, so that an endless line
+/// is not waited for; its rest is dropped.
 #[derive(Debug)]
 pub(crate) struct LineReader<R> {
     input: R,
@@ -12,7 +13,10 @@ pub(crate) struct LineReader<R> {
     chunk: Box<[u8]>,
     filled: std::ops::Range<usize>,
     line: Vec<u8>,
+    /// Set once the line has more than `max` bytes.
     cut: bool,
+    /// Set while the rest of a line that was given out is dropped.
+    skipping: bool,
     ended: bool,
 }
 
@@ -36,6 +40,7 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             filled: 0..0,
             line: Vec::new(),
             cut: false,
+            skipping: false,
             ended: false,
         }
     }
@@ -44,30 +49,36 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
     pub(crate) async fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             let bytes = &self.chunk[self.filled.clone()];
-            if let Some(at) = bytes.iter().position(|&byte| byte == b'\n') {
-                self.keep(at);
+            let newline = bytes.iter().position(|&byte| byte == b'\n');
+            self.keep(newline.unwrap_or(bytes.len()));
+            if newline.is_some() {
                 self.filled.start += 1;
+                if !std::mem::take(&mut self.skipping) {
+                    return Ok(Some(self.take_line()));
+                }
+            } else if self.cut {
+                self.skipping = true;
                 return Ok(Some(self.take_line()));
+            } else if self.ended {
+                return Ok((!self.line.is_empty()).then(|| self.take_line()));
+            } else {
+                let count = self.input.read(&mut self.chunk).await?;
+                self.filled = 0..count;
+                self.ended = count == 0;
             }
-            self.keep(bytes.len());
-            if self.ended {
-                let rest = !self.line.is_empty() || self.cut;
-                return Ok(rest.then(|| self.take_line()));
-            }
-            let count = self.input.read(&mut self.chunk).await?;
-            self.filled = 0..count;
-            self.ended = count == 0;
         }
     }
 
-    /// Moves `count` bytes from the chunk to the line, as far as the line has room.
+    /// Moves `count` bytes from the chunk to the line, as far as the line has room and is wanted.
     fn keep(&mut self, count: usize) {
         let start = self.filled.start;
-        let room = self.max - self.line.len();
-        self.line
-            .extend_from_slice(&self.chunk[start..start + count.min(room)]);
-        self.cut |= count > room;
         self.filled.start += count;
+        if !self.skipping {
+            let room = self.max - self.line.len();
+            self.line
+                .extend_from_slice(&self.chunk[start..start + count.min(room)]);
+            self.cut |= count > room;
+        }
     }
 
     fn take_line(&mut self) -> Line {
@@ -113,6 +124,19 @@ mod tests {
         let input = [vec![b'x'; 10_000], b"\nnext".to_vec()].concat();
         assert_eq!(lines(&input, 4).await, [("xxxx".to_owned(), true), whole("next")]);
         assert_eq!(lines(b"abcd\n", 4).await, [whole("abcd")]);
+    }
+
+    #[tokio::test]
+    async fn an_endless_line_is_not_waited_for() {
+        let mut reader = LineReader::new(tokio::io::repeat(b'x'), 4);
+        assert_eq!(
+            reader.next().await.unwrap(),
+            Some(Line {
+                text: "xxxx".to_owned(),
+                cut: true
+            })
+        );
+        assert_eq!(lines(b"abcdefgh", 4).await, [("abcd".to_owned(), true)]);
     }
 
     #[tokio::test]

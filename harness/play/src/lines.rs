@@ -1,0 +1,749 @@
+//! The connections of one played side: accepted or dialled, read, written and ended; every fact about them comes out
+//! as an event to be recorded. Nothing here knows a protocol beyond the subprotocol's name.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use plugfest_trace::{Data, Head, OpenConnection, Party, What};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::transport::{Acceptor, BoxStream, Dialer};
+use crate::wire::{
+    Acceptance, BasicAuth, Connection, Ending, HeadLimits, Header, Headers, Incoming, Limits, OutFrame,
+    Refusal, RequestUpgrade, ServerUpgrade, WireEvent, receive_upgrade,
+};
+
+/// An upgrade must be complete within this.
+const UPGRADE_TIME: Duration = Duration::from_secs(20);
+/// Upgrades that may be under way at once; further ones wait in the system's queue.
+const MAX_UPGRADES: usize = 32;
+/// A frame above this is kept as head, length and hash.
+const LARGE: usize = 64 << 10;
+
+/// How the played side treats connections.
+#[derive(Debug, Clone)]
+pub struct Manners {
+    /// The subprotocol that is offered or accepted: `ocpp1.6`.
+    pub subprotocol: String,
+    /// Only this identity is let in; `None` lets everyone in. Also the identity that we take when we dial.
+    pub identity: Option<String>,
+    /// The password that is asked for or sent, as bytes.
+    pub password: Option<Vec<u8>>,
+    /// The path below which identities stand, when we dial: `/ocpp`.
+    pub base_path: String,
+    /// The value of the Host header when we dial.
+    pub host: String,
+    /// Limits of what is read.
+    pub limits: Limits,
+}
+
+/// What a side does with the next connection instead of the ordinary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gate {
+    /// Cut it before anything is said.
+    Tcp,
+    /// Refuse it with this HTTP status.
+    Http(u16),
+    /// Accept it with this subprotocol (`None`: without the header).
+    Accept(Option<String>),
+}
+
+/// Where connections come from.
+pub enum Source {
+    /// We listen: the DUT dials.
+    Accept(mpsc::Receiver<Upgrade>, JoinHandle<()>),
+    /// We dial.
+    Dial(Dialer),
+}
+
+/// An upgrade request that waits for a decision.
+pub struct Upgrade {
+    request: ServerUpgrade<BoxStream>,
+    address: String,
+    tls: bool,
+}
+
+/// All connections of one played side.
+pub struct Lines {
+    source: Source,
+    manners: Manners,
+    live: BTreeMap<u32, Live>,
+    numbers: u32,
+    rng: ChaCha8Rng,
+    /// `link refuse` is in force.
+    refusing: bool,
+    gate: Option<Gate>,
+    dialling: Option<JoinHandle<Dialled>>,
+    ready: VecDeque<What>,
+}
+
+struct Live {
+    connection: Connection<BoxStream>,
+    identity: String,
+    subprotocol: Option<String>,
+    /// Who said goodbye first, if anyone has.
+    closing: Option<Party>,
+}
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lines")
+            .field("open", &self.live.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+type Dialled = Result<
+    (
+        Box<Connection<BoxStream>>,
+        Head,
+        Head,
+        Option<String>,
+        Vec<String>,
+        bool,
+    ),
+    (Option<Head>, Option<Head>, String, Vec<String>),
+>;
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if let Self::Accept(_, task) = self {
+            task.abort();
+        }
+    }
+}
+
+impl Source {
+    /// Listens: reads each upgrade request in a task of its own, so that a slow peer keeps nobody waiting.
+    pub fn listening(mut acceptor: Acceptor) -> Self {
+        let (sender, receiver) = mpsc::channel(MAX_UPGRADES);
+        let task = tokio::spawn(async move {
+            let permits = std::sync::Arc::new(tokio::sync::Semaphore::new(MAX_UPGRADES));
+            loop {
+                let Ok(permit) = std::sync::Arc::clone(&permits).acquire_owned().await else {
+                    return;
+                };
+                let Ok(arrival) = acceptor.accept().await else {
+                    // No descriptor left: give the system a moment's turn and try again.
+                    tokio::task::yield_now().await;
+                    continue;
+                };
+                let sender = sender.clone();
+                tokio::spawn(async move {
+                    let _permit = permit;
+                    let upgrade = async {
+                        let (stream, peer) = arrival.establish().await?;
+                        let tls = peer.tls.is_some();
+                        let request = receive_upgrade(stream, &HeadLimits::default()).await?;
+                        Ok::<_, io::Error>(Upgrade {
+                            request,
+                            address: peer.address,
+                            tls,
+                        })
+                    };
+                    if let Ok(Ok(upgrade)) = timeout(UPGRADE_TIME, upgrade).await {
+                        // The receiver is gone only when the run is over.
+                        drop(sender.send(upgrade).await);
+                    }
+                });
+            }
+        });
+        Self::Accept(receiver, task)
+    }
+}
+
+impl Lines {
+    /// No connection yet.
+    pub fn new(source: Source, manners: Manners, seed: u64) -> Self {
+        Self {
+            source,
+            manners,
+            live: BTreeMap::new(),
+            numbers: 0,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            refusing: false,
+            gate: None,
+            dialling: None,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// True for a side that dials.
+    pub fn dials(&self) -> bool {
+        matches!(self.source, Source::Dial(_))
+    }
+
+    /// The connections that are up, for a premise.
+    pub fn open(&self) -> Vec<OpenConnection> {
+        self.live
+            .iter()
+            .map(|(conn, live)| OpenConnection {
+                conn: *conn,
+                identity: live.identity.clone(),
+                subprotocol: live.subprotocol.clone(),
+            })
+            .collect()
+    }
+
+    /// The newest connection.
+    pub fn newest(&self) -> Option<u32> {
+        self.live
+            .iter()
+            .rev()
+            .find(|(_, l)| l.closing.is_none())
+            .map(|(conn, _)| *conn)
+    }
+
+    /// True while a connection is being made.
+    pub fn is_dialling(&self) -> bool {
+        self.dialling.is_some()
+    }
+
+    /// How the manners may be changed between cases.
+    pub fn manners_mut(&mut self) -> &mut Manners {
+        &mut self.manners
+    }
+
+    /// The next fact. Cancel-safe.
+    pub async fn next(&mut self) -> What {
+        loop {
+            if let Some(what) = self.ready.pop_front() {
+                return what;
+            }
+            match self.poll_any().await {
+                Turn::Incoming(conn, incoming) => self.incoming(conn, incoming).await,
+                Turn::Arrived(upgrade) => self.arrived(upgrade).await,
+                Turn::Dialled(dialled) => self.dialled(dialled),
+            }
+        }
+    }
+
+    /// Sends a text frame, already recorded. False if the connection is gone.
+    pub async fn send_text(&mut self, conn: u32, text: &str) -> bool {
+        let Some(live) = self.live.get_mut(&conn) else {
+            return false;
+        };
+        live.connection.queue(&OutFrame::text(text)).is_ok() && flush(&mut live.connection).await
+    }
+
+    /// Begins to dial unless that is under way, or a connection is up.
+    pub fn dial(&mut self, extra: &[(String, String)], subprotocols: Option<Vec<String>>) {
+        let Source::Dial(dialer) = &self.source else {
+            return;
+        };
+        if self.dialling.is_some() || self.refusing {
+            return;
+        }
+        let identity = self.manners.identity.clone().unwrap_or_default();
+        let target = format!(
+            "{}/{}",
+            self.manners.base_path.trim_end_matches('/'),
+            crate::wire::encode_segment(&identity)
+        );
+        let mut request = RequestUpgrade::new(self.manners.host.clone(), target);
+        request.subprotocols = subprotocols.unwrap_or_else(|| vec![self.manners.subprotocol.clone()]);
+        request.auth = self.manners.password.clone().map(|p| BasicAuth::new(identity, p));
+        request
+            .headers
+            .extend(extra.iter().map(|(n, v)| Header::new(n, v)));
+        let (dialer, limits) = (dialer.clone(), self.manners.limits);
+        let keys = ChaCha8Rng::seed_from_u64(self.rng.next_u64());
+        self.dialling = Some(tokio::spawn(async move {
+            match timeout(UPGRADE_TIME, open(dialer, request, limits, keys)).await {
+                Ok(dialled) => dialled,
+                Err(_) => Err((None, None, "no upgrade within 20 s".to_owned(), Vec::new())),
+            }
+        }));
+    }
+
+    /// Cuts all connections without a goodbye.
+    pub fn drop_all(&mut self) {
+        if let Some(task) = self.dialling.take() {
+            task.abort();
+        }
+        for conn in self.live.keys() {
+            let (by, how) = (Party::Us, "drop".to_owned());
+            self.ready.push_back(What::Closed { conn: *conn, by, how });
+        }
+        self.live.clear();
+    }
+
+    /// Says goodbye on all connections; the close handshake is the peer's to finish.
+    pub async fn close_all(&mut self, code: u16) {
+        for (conn, live) in &mut self.live {
+            if live.closing.is_none() {
+                live.closing = Some(Party::Us);
+                if live.connection.queue(&OutFrame::close(code, "")).is_ok() {
+                    flush(&mut live.connection).await;
+                }
+                self.ready.push_back(What::Closing {
+                    conn: *conn,
+                    from: Party::Us,
+                    code: Some(code),
+                    reason: String::new(),
+                    flaws: Vec::new(),
+                });
+            }
+        }
+    }
+
+    /// `link refuse` and `link accept`.
+    pub fn refuse(&mut self, refusing: bool) {
+        self.refusing = refusing;
+    }
+
+    /// How the next connection is met.
+    pub fn set_gate(&mut self, gate: Option<Gate>) {
+        self.gate = gate;
+    }
+
+    async fn poll_any(&mut self) -> Turn {
+        let (live, source, dialling) = (&mut self.live, &mut self.source, &mut self.dialling);
+        poll_fn(|cx| {
+            for (conn, live) in live.iter_mut() {
+                if let Poll::Ready(incoming) = pin!(live.connection.next()).poll(cx) {
+                    return Poll::Ready(Turn::Incoming(*conn, incoming));
+                }
+            }
+            if let Some(task) = dialling
+                && let Poll::Ready(done) = std::pin::Pin::new(task).poll(cx)
+            {
+                let failed = |e: tokio::task::JoinError| Err((None, None, e.to_string(), Vec::new()));
+                return Poll::Ready(Turn::Dialled(done.unwrap_or_else(failed)));
+            }
+            if let Source::Accept(upgrades, _) = source
+                && let Poll::Ready(Some(upgrade)) = upgrades.poll_recv(cx)
+            {
+                return Poll::Ready(Turn::Arrived(upgrade));
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    async fn incoming(&mut self, conn: u32, incoming: Incoming) {
+        match incoming {
+            Incoming::Message(event) => self.message(conn, event).await,
+            Incoming::Ended(ending) => {
+                let Some(live) = self.live.remove(&conn) else {
+                    return;
+                };
+                let how = match ending {
+                    Ending::Eof if live.closing.is_some() => "close",
+                    Ending::Eof => "eof",
+                    Ending::Failed { .. } => "reset",
+                    Ending::Stopped => "error",
+                };
+                let by = match (&ending, live.closing) {
+                    (_, Some(first)) => first,
+                    (Ending::Stopped, None) => Party::Us,
+                    _ => Party::Dut,
+                };
+                self.ready.push_back(What::Closed {
+                    conn,
+                    by,
+                    how: how.to_owned(),
+                });
+            }
+        }
+    }
+
+    async fn message(&mut self, conn: u32, event: WireEvent) {
+        let Some(live) = self.live.get_mut(&conn) else {
+            return;
+        };
+        let flaws: Vec<String> = event.flaws.iter().map(|f| f.id().to_owned()).collect();
+        let opcode = event.opcode.number();
+        if opcode == 8 {
+            let (code, reason) = (event.close_code(), event.close_reason().unwrap_or_default());
+            self.ready.push_back(What::Closing {
+                conn,
+                from: Party::Dut,
+                code,
+                reason,
+                flaws,
+            });
+            if live.closing.is_none() {
+                live.closing = Some(Party::Dut);
+                let echo = code.map_or_else(OutFrame::close_empty, |c| OutFrame::close(sendable(c), ""));
+                if live.connection.queue(&echo).is_ok() {
+                    flush(&mut live.connection).await;
+                }
+                let (code, reason) = (code.map(sendable), String::new());
+                self.ready.push_back(What::Closing {
+                    conn,
+                    from: Party::Us,
+                    code,
+                    reason,
+                    flaws: Vec::new(),
+                });
+            }
+            // The goodbye is complete: nothing that follows counts.
+            let by = live.closing.unwrap_or(Party::Dut);
+            drop(timeout(UPGRADE_TIME, live.connection.shutdown()).await);
+            self.live.remove(&conn);
+            self.ready.push_back(What::Closed {
+                conn,
+                by,
+                how: "close".to_owned(),
+            });
+            return;
+        }
+        let pong = (opcode == 9).then(|| OutFrame::pong(event.payload.clone()));
+        let data = data_of(&event);
+        self.ready.push_back(What::Frame {
+            conn,
+            from: Party::Dut,
+            opcode,
+            data: data.clone(),
+            flaws,
+            cause: None,
+        });
+        if let Some(pong) = pong
+            && live.connection.queue(&pong).is_ok()
+        {
+            flush(&mut live.connection).await;
+            let cause = Some(plugfest_trace::Cause::Ordinary);
+            let from = Party::Us;
+            self.ready.push_back(What::Frame {
+                conn,
+                from,
+                opcode: 10,
+                data,
+                flaws: Vec::new(),
+                cause,
+            });
+        }
+    }
+
+    async fn arrived(&mut self, upgrade: Upgrade) {
+        let Upgrade {
+            request,
+            address,
+            tls,
+        } = upgrade;
+        let head = &request.head;
+        let mut flaws: Vec<String> = head.flaws.iter().map(|f| f.id().to_owned()).collect();
+        let recorded = Head {
+            line: format!("{} {} {}", head.method, head.target, head.version),
+            headers: pairs(&head.headers),
+        };
+        let identity = match head.identity() {
+            Some(Ok(identity)) => identity,
+            Some(Err(_)) => {
+                flaws.push("identity".to_owned());
+                String::new()
+            }
+            None => String::new(),
+        };
+        let offers: Vec<String> = head.subprotocols().map(str::to_owned).collect();
+        self.numbers += 1;
+        let conn = self.numbers;
+        let refusal = self.refusal(&identity, head);
+        if let Some((status, reason)) = refusal {
+            let response = status.map(|code| Head {
+                line: format!("HTTP/1.1 {code}"),
+                headers: Vec::new(),
+            });
+            if let Some(code) = status {
+                let mut refusal = Refusal::new(code);
+                if code == 401 {
+                    refusal
+                        .headers
+                        .push(Header::new("WWW-Authenticate", "Basic realm=\"plugfest\""));
+                }
+                drop(timeout(UPGRADE_TIME, request.refuse(&refusal)).await);
+            }
+            self.ready.push_back(What::Refused {
+                conn,
+                identity,
+                by: Party::Dut,
+                request: Some(recorded),
+                response,
+                reason: format!("{reason} (from {address})"),
+                flaws,
+            });
+            return;
+        }
+        let chosen = match self.gate.take() {
+            Some(Gate::Accept(subprotocol)) => subprotocol,
+            _ => offers
+                .contains(&self.manners.subprotocol)
+                .then(|| self.manners.subprotocol.clone()),
+        };
+        let acceptance = Acceptance {
+            subprotocol: chosen.clone(),
+            ..Acceptance::default()
+        };
+        let keys = ChaCha8Rng::seed_from_u64(self.rng.next_u64());
+        let accepted = timeout(
+            UPGRADE_TIME,
+            request.accept(&acceptance, self.manners.limits, keys),
+        )
+        .await;
+        let Ok(Ok(connection)) = accepted else {
+            self.ready.push_back(What::Refused {
+                conn,
+                identity,
+                by: Party::Dut,
+                request: Some(recorded),
+                response: None,
+                reason: "the peer was gone before the upgrade was complete".to_owned(),
+                flaws,
+            });
+            return;
+        };
+        let mut headers = vec![
+            ("Upgrade".to_owned(), "websocket".to_owned()),
+            ("Connection".to_owned(), "Upgrade".to_owned()),
+        ];
+        headers.extend(
+            chosen
+                .iter()
+                .map(|s| ("Sec-WebSocket-Protocol".to_owned(), s.clone())),
+        );
+        let response = Head {
+            line: "HTTP/1.1 101 Switching Protocols".to_owned(),
+            headers,
+        };
+        // A station has one connection: a new one replaces the old, which may be half dead.
+        self.replace(&identity);
+        self.live.insert(
+            conn,
+            Live {
+                connection,
+                identity: identity.clone(),
+                subprotocol: chosen.clone(),
+                closing: None,
+            },
+        );
+        self.ready.push_back(What::Opened {
+            conn,
+            identity,
+            by: Party::Dut,
+            request: recorded,
+            response,
+            subprotocol: chosen,
+            flaws,
+            security: Some(if tls { "tls" } else { "none" }.to_owned()),
+        });
+    }
+
+    /// Why a connection is not let in, with the HTTP status to say so; no status cuts it.
+    fn refusal(
+        &mut self,
+        identity: &str,
+        head: &crate::wire::RequestHead,
+    ) -> Option<(Option<u16>, &'static str)> {
+        if self.refusing {
+            return Some((None, "the link is down on purpose"));
+        }
+        match self.gate {
+            Some(Gate::Tcp) => {
+                self.gate = None;
+                return Some((None, "refused on purpose"));
+            }
+            Some(Gate::Http(status)) => {
+                self.gate = None;
+                return Some((Some(status), "refused on purpose"));
+            }
+            _ => {}
+        }
+        if self
+            .manners
+            .identity
+            .as_ref()
+            .is_some_and(|wanted| wanted != identity)
+        {
+            return Some((Some(404), "another identity than the one under test"));
+        }
+        if let Some(password) = &self.manners.password {
+            let given = head.basic_auth().and_then(Result::ok);
+            if !given.is_some_and(|auth| auth.user == identity && auth.password == *password) {
+                return Some((Some(401), "no or wrong credentials"));
+            }
+        }
+        None
+    }
+
+    fn replace(&mut self, identity: &str) {
+        let old: Vec<u32> = self
+            .live
+            .iter()
+            .filter(|(_, l)| l.identity == identity)
+            .map(|(conn, _)| *conn)
+            .collect();
+        for conn in old {
+            self.live.remove(&conn);
+            let (by, how) = (Party::Us, "replaced".to_owned());
+            self.ready.push_back(What::Closed { conn, by, how });
+        }
+    }
+
+    fn dialled(&mut self, dialled: Dialled) {
+        self.dialling = None;
+        self.numbers += 1;
+        let conn = self.numbers;
+        let identity = self.manners.identity.clone().unwrap_or_default();
+        match dialled {
+            Ok((connection, request, response, subprotocol, flaws, tls)) => {
+                self.live.insert(
+                    conn,
+                    Live {
+                        connection: *connection,
+                        identity: identity.clone(),
+                        subprotocol: subprotocol.clone(),
+                        closing: None,
+                    },
+                );
+                self.ready.push_back(What::Opened {
+                    conn,
+                    identity,
+                    by: Party::Us,
+                    request,
+                    response,
+                    subprotocol,
+                    flaws,
+                    security: Some(if tls { "tls" } else { "none" }.to_owned()),
+                });
+            }
+            Err((request, response, reason, flaws)) => {
+                self.ready.push_back(What::Refused {
+                    conn,
+                    identity,
+                    by: Party::Us,
+                    request,
+                    response,
+                    reason,
+                    flaws,
+                });
+            }
+        }
+    }
+}
+
+enum Turn {
+    Incoming(u32, Incoming),
+    Arrived(Upgrade),
+    Dialled(Dialled),
+}
+
+async fn open(dialer: Dialer, request: RequestUpgrade, limits: Limits, keys: ChaCha8Rng) -> Dialled {
+    let text = |e: io::Error| (None, None, e.to_string(), Vec::new());
+    let (stream, peer) = dialer.dial().await.map_err(text)?;
+    let asked = Head {
+        line: format!("GET {} HTTP/1.1", request.target),
+        headers: asked_headers(&request),
+    };
+    let response = request
+        .send(stream, &HeadLimits::default(), keys)
+        .await
+        .map_err(text)?;
+    let said = Head {
+        line: format!(
+            "{} {} {}",
+            response.head.version, response.head.status, response.head.reason
+        ),
+        headers: pairs(&response.head.headers),
+    };
+    let flaws: Vec<String> = response.head.flaws.iter().map(|f| f.id().to_owned()).collect();
+    if !response.is_switching() {
+        return Err((
+            Some(asked),
+            Some(said.clone()),
+            format!("refused with {}", said.line),
+            flaws,
+        ));
+    }
+    let subprotocol = response.head.subprotocol().map(str::to_owned);
+    let connection = response.into_connection(limits);
+    Ok((
+        Box::new(connection),
+        asked,
+        said,
+        subprotocol,
+        flaws,
+        peer.tls.is_some(),
+    ))
+}
+
+async fn flush(connection: &mut Connection<BoxStream>) -> bool {
+    // A peer that does not read must not hold the run: what does not go out at once goes out while reading.
+    match timeout(Duration::from_millis(50), connection.flush()).await {
+        Ok(result) => result.is_ok(),
+        Err(_) => true,
+    }
+}
+
+fn pairs(headers: &Headers) -> Vec<(String, String)> {
+    headers
+        .0
+        .iter()
+        .map(|h| (h.name.clone(), h.value.clone()))
+        .collect()
+}
+
+/// The headers of our request that a reader of the trace may care about; the key is random.
+fn asked_headers(request: &RequestUpgrade) -> Vec<(String, String)> {
+    let mut headers = vec![("Host".to_owned(), request.host.clone())];
+    if !request.subprotocols.is_empty() {
+        headers.push((
+            "Sec-WebSocket-Protocol".to_owned(),
+            request.subprotocols.join(", "),
+        ));
+    }
+    headers.extend(
+        request
+            .auth
+            .iter()
+            .map(|auth| ("Authorization".to_owned(), auth.header_value())),
+    );
+    headers.extend(request.headers.iter().map(|h| (h.name.clone(), h.value.clone())));
+    headers
+}
+
+/// The payload as a trace keeps it.
+fn data_of(event: &WireEvent) -> Data {
+    if event.len > LARGE as u64 {
+        let keep = event.payload.len().min(LARGE);
+        let sha256 = event
+            .sha256
+            .map_or_else(|| hex(&Sha256::digest(&event.payload)), |digest| hex(&digest));
+        return Data::Large {
+            head: String::from_utf8_lossy(&event.payload[..keep]).into_owned(),
+            length: event.len,
+            sha256,
+        };
+    }
+    match std::str::from_utf8(&event.payload) {
+        Ok(text) if event.opcode.number() != 2 => Data::Text {
+            text: text.to_owned(),
+        },
+        _ => Data::Bytes {
+            base64: STANDARD.encode(&event.payload),
+        },
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Codes that may stand in a Close frame (RFC 6455 7.4); others are echoed as a protocol error.
+fn sendable(code: u16) -> u16 {
+    match code {
+        1000..=1003 | 1007..=1014 | 3000..=4999 => code,
+        _ => 1002,
+    }
+}
