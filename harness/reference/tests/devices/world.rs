@@ -1,6 +1,6 @@
 //! A world for tests: a reference station, a reference CSMS, and a tap between them that understands frames.
 
-#![expect(dead_code, reason = "every test binary uses another part of it")]
+#![expect(clippy::unwrap_used, reason = "a world that cannot be built fails its test")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,14 +17,14 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{accept_hdr_async, client_async};
 
 /// 2024-05-01T12:00:00Z, a whole quarter of an hour.
-pub const NOON: i64 = 1_714_564_800;
+pub(crate) const NOON: i64 = 1_714_564_800;
 
 /// What the tap may do to a frame of the CSMS, or of the station.
-pub type Filter = Arc<dyn Fn(&Frame) -> bool + Send + Sync>;
+pub(crate) type Filter = Arc<dyn Fn(&Frame) -> bool + Send + Sync>;
 
-pub struct World {
-    pub csms: Csms,
-    pub controls: Controls,
+pub(crate) struct World {
+    pub(crate) csms: Csms,
+    pub(crate) controls: Controls,
     seen: Arc<Mutex<Vec<String>>>,
     raw: Arc<Mutex<Vec<Frame>>>,
     lose: Arc<Mutex<Option<Filter>>>,
@@ -32,7 +32,7 @@ pub struct World {
 }
 
 /// A station as most tests want it: no pings, no samples unless asked for.
-pub fn station_config() -> station::Config {
+pub(crate) fn station_config() -> station::Config {
     let mut config = station::Config::new("CS 1", Timestamp::from_secs(NOON));
     config.settings = [("MeterValueSampleInterval", "0"), ("WebSocketPingInterval", "0")]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -40,7 +40,7 @@ pub fn station_config() -> station::Config {
     config
 }
 
-pub fn csms_config() -> csms::Config {
+pub(crate) fn csms_config() -> csms::Config {
     let mut config = csms::Config::new(Timestamp::from_secs(NOON));
     let tag = |id: &str, status: &str, parent: Option<&str>| Tag {
         id: id.into(),
@@ -56,20 +56,20 @@ pub fn csms_config() -> csms::Config {
         tag("BLOCKED", "Blocked", None),
         tag("EXPIRED", "Expired", None),
     ];
-    config.heartbeat_interval = Duration::from_secs(3600);
+    config.heartbeat_interval = Duration::from_hours(1);
     config.first_transaction = 100;
     config
 }
 
 impl World {
     /// A world with this make-up.
-    pub fn of(makeup: Makeup) -> Self {
+    pub(crate) fn of(makeup: Makeup) -> Self {
         let mut config = station_config();
         config.makeup = makeup;
         Self::new(config, csms_config())
     }
 
-    pub fn new(station: station::Config, csms: csms::Config) -> Self {
+    pub(crate) fn new(station: station::Config, csms: csms::Config) -> Self {
         let csms = Csms::new(csms);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let raw = Arc::new(Mutex::new(Vec::new()));
@@ -107,7 +107,7 @@ impl World {
     }
 
     /// Lets time pass.
-    pub async fn pass(&self, seconds: u64) {
+    pub(crate) async fn pass(&self, seconds: u64) {
         let never = std::future::pending::<()>();
         assert!(
             tokio::time::timeout(Duration::from_secs(seconds), never)
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// Until the station has booted and everybody is quiet.
-    pub async fn booted(self) -> Self {
+    pub(crate) async fn booted(self) -> Self {
         self.pass(5).await;
         let frames = self.frames();
         assert_eq!(
@@ -129,7 +129,7 @@ impl World {
     }
 
     /// Hands do something, and succeed.
-    pub async fn hands(&self, verb: &str, args: Json) {
+    pub(crate) async fn hands(&self, verb: &str, args: Json) {
         assert_eq!(
             self.controls.perform(verb, &args).await,
             Outcome::Done,
@@ -139,14 +139,14 @@ impl World {
     }
 
     /// The operator sends something.
-    pub async fn operator(&self, action: &str, payload: Json) {
+    pub(crate) async fn operator(&self, action: &str, payload: Json) {
         let args = object! { "station": "CS 1", "action": action, "payload": payload };
         assert_eq!(self.csms.perform("csms.call", &args).await, Outcome::Done);
         self.pass(1).await;
     }
 
     /// Sets a configuration key.
-    pub async fn set(&self, key: &str, value: &str) {
+    pub(crate) async fn set(&self, key: &str, value: &str) {
         self.operator("ChangeConfiguration", object! { "key": key, "value": value })
             .await;
         let frames = self.frames();
@@ -158,30 +158,30 @@ impl World {
     }
 
     /// The tap loses what the filter names.
-    pub fn lose(&self, filter: impl Fn(&Frame) -> bool + Send + Sync + 'static) {
+    pub(crate) fn lose(&self, filter: impl Fn(&Frame) -> bool + Send + Sync + 'static) {
         *self.lose.lock().unwrap() = Some(Arc::new(filter));
     }
 
-    pub fn lose_nothing(&self) {
+    pub(crate) fn lose_nothing(&self) {
         *self.lose.lock().unwrap() = None;
     }
 
     /// The tap drops every connection and takes no new one.
-    pub fn shut(&self) {
+    pub(crate) fn shut(&self) {
         self.open.send_replace(false);
     }
 
-    pub fn reopen(&self) {
+    pub(crate) fn reopen(&self) {
         self.open.send_replace(true);
     }
 
     /// What has been seen since the last look, one line per frame.
-    pub fn frames(&self) -> Vec<String> {
+    pub(crate) fn frames(&self) -> Vec<String> {
         std::mem::take(&mut *self.seen.lock().unwrap())
     }
 
     /// The payloads of one action seen so far.
-    pub fn payloads(&self, of: &str) -> Vec<Json> {
+    pub(crate) fn payloads(&self, of: &str) -> Vec<Json> {
         let raw = self.raw.lock().unwrap();
         let calls = raw.iter().filter_map(|frame| match frame {
             Frame::Call { action, payload, .. } if action == of => Some(payload.clone()),
@@ -191,7 +191,7 @@ impl World {
     }
 
     /// All answers seen so far, in order.
-    pub fn results(&self) -> Vec<Json> {
+    pub(crate) fn results(&self) -> Vec<Json> {
         let raw = self.raw.lock().unwrap();
         let results = raw.iter().filter_map(|frame| match frame {
             Frame::CallResult { payload, .. } => Some(payload.clone()),
@@ -202,7 +202,7 @@ impl World {
 
     /// Asserts what has been seen since the last look, and nothing else.
     #[track_caller]
-    pub fn expect(&self, lines: &str) {
+    pub(crate) fn expect(&self, lines: &str) {
         let wanted: Vec<&str> = lines
             .lines()
             .map(|line| line.trim_start_matches('|'))
@@ -223,6 +223,22 @@ impl World {
 async fn shut(open: &mut watch::Receiver<bool>) {
     // The sender lives as long as the world does.
     let _gone = open.wait_for(|open| !*open).await.is_err();
+}
+
+/// A world in which ALICE charges as transaction 100; what led there has been looked at.
+pub(crate) async fn charging(makeup: Makeup) -> World {
+    let world = World::of(makeup).booted().await;
+    world.hands("ev.plug", object! {}).await;
+    world
+        .hands("token.present", object! { "token": "ALICE", "connector": 1 })
+        .await;
+    let frames = world.frames();
+    assert_eq!(
+        frames[frames.len() - 2],
+        "> StatusNotification 1 Charging",
+        "{frames:?}"
+    );
+    world
 }
 
 #[derive(Clone)]
