@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use plugfest_case::ir::{CompareOp, Expr, ExprKind, Pics};
-use plugfest_case::{Facts as Vocabulary, Library, Loaded};
+use plugfest_case::facts::Facts as Vocabulary;
+use plugfest_case::{Library, Loaded};
 use plugfest_protocol::{Json, Object};
 use plugfest_trace::{CaseSource, OpenConnection, Premise, SCHEMA, SourceFile};
 use sha2::{Digest, Sha256};
