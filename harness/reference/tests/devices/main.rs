@@ -1,4 +1,20 @@
 //! Station and CSMS together, on a paused clock, with a tap between them: every test asserts what went by.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a device that does not do what a test builds on fails that test"
+)]
+
+mod availability;
+mod boot;
+mod configuration;
+mod handshake;
+mod metering;
+mod offline;
+mod operator;
+mod power;
+mod remote;
+mod robustness;
 mod sessions;
+mod tcp;
 mod world;
