@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use plugfest_case::verbs::{VerbSpec, find};
 use plugfest_protocol::Json;
 use plugfest_trace::Outcome;
 
-use super::verbs::{Verb, closest_verb, verb};
+use super::verbs::{closest, takes};
 
 /// A future in a box, so that back-ends can be trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -33,24 +34,20 @@ impl DriverCall {
     ///
     /// # Errors
     /// An unknown verb, an unknown or missing argument; the text says which.
-    pub fn check(&self) -> Result<&'static Verb, String> {
+    pub fn check(&self) -> Result<&'static VerbSpec, String> {
         let name = &self.verb;
-        let known = verb(name).ok_or_else(|| unknown_verb(name))?;
+        let known = find(name).ok_or_else(|| unknown_verb(name))?;
         let Json::Object(args) = &self.args else {
             return Err(format!(
                 "the arguments of `{name}` are no object but {}",
                 self.args.kind()
             ));
         };
-        if let Some(stranger) = args.keys().find(|key| !known.has_argument(key)) {
+        if let Some(stranger) = args.keys().find(|key| !takes(known, key)) {
             return Err(format!("`{name}` has no argument `{stranger}`"));
         }
-        match known
-            .arguments
-            .iter()
-            .find(|argument| argument.required && !args.contains_key(argument.name))
-        {
-            Some(missing) => Err(format!("`{name}` needs the argument `{}`", missing.name)),
+        match known.required.iter().find(|name| !args.contains_key(name)) {
+            Some(missing) => Err(format!("`{name}` needs the argument `{missing}`")),
             None => Ok(known),
         }
     }
@@ -62,13 +59,13 @@ impl DriverCall {
 
     /// True where the action is there to return a value.
     pub fn reads(&self) -> bool {
-        verb(&self.verb).is_some_and(|verb| verb.reads)
+        find(&self.verb).is_some_and(|verb| verb.reads)
     }
 }
 
 /// The sentence for a verb that is not in the list.
 pub(super) fn unknown_verb(name: &str) -> String {
-    match closest_verb(name) {
+    match closest(name) {
         Some(closest) => format!("unknown verb `{name}`; did you mean `{}`?", closest.name),
         None => format!("unknown verb `{name}`; `plugfest explain driver` lists them"),
     }

@@ -290,7 +290,7 @@ pub(super) mod tests {
 
         let config = HttpConfig {
             method: Some("PUT".to_owned()),
-            body: Some(r#"{"tag": {token}, "type": {type}}"#.to_owned()),
+            body: Some(r#"{"tag": {token}}"#.to_owned()),
             headers: BTreeMap::from([("X-Api-Key".to_owned(), "k".to_owned())]),
             ..HttpConfig::default()
         };
@@ -299,10 +299,7 @@ pub(super) mod tests {
             seen.starts_with("PUT / HTTP/1.1\r\n") && seen.contains("x-api-key: k\r\n"),
             "{seen}"
         );
-        assert!(
-            seen.ends_with("{\"tag\": \"A/B \\\"1\\\"\", \"type\": null}"),
-            "{seen}"
-        );
+        assert!(seen.ends_with("{\"tag\": \"A/B \\\"1\\\"\"}"), "{seen}");
 
         let config = HttpConfig {
             method: Some("GET".to_owned()),

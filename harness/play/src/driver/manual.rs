@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use super::backend::{Backend, BoxFuture, DriverCall, Support, failed};
 use super::template::{Template, plain};
+use super::verbs::instruction;
 
 /// What a person is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +86,9 @@ fn prompt(call: &DriverCall) -> Result<Prompt, String> {
         None => "(any)".to_owned(),
         Some(value) => plain(Some(value)).chars().flat_map(shown).collect(),
     };
-    let text = Template::parse(verb.instruction)?.fill(call, write)?;
+    let sentence =
+        instruction(verb.name).ok_or_else(|| format!("`{}` has no instruction for a person", verb.name))?;
+    let text = Template::parse(sentence)?.fill(call, write)?;
     Ok(Prompt {
         verb: call.verb.clone(),
         text,

@@ -22,4 +22,3 @@ pub use config::{
 pub use manual::{Answer, Prompt, Prompter};
 pub use plugfest_trace::Outcome as DriverOutcome;
 pub use router::{Driver, Hands};
-pub use verbs::{Argument, Side, VERBS, Verb, closest_verb, verb};

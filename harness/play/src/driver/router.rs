@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plugfest_case::verbs::find;
 use plugfest_trace::Outcome;
 use tokio::time::timeout;
 
@@ -15,7 +16,6 @@ use super::http::Http;
 use super::manual::{Manual, Prompter};
 use super::octt::OcttHttp;
 use super::stdio::Stdio;
-use super::verbs::verb;
 
 /// How long a machine may take for an action, unless the configuration says otherwise.
 const MACHINE_LIMIT: Duration = Duration::from_secs(30);
@@ -70,20 +70,20 @@ impl Driver {
                 limit,
             });
         }
-        let find = |at: String, name: &str| {
+        let named = |at: String, name: &str| {
             let found = backends.iter().position(|entry| entry.name == name);
             found.ok_or_else(|| DriverError::new(at, unknown_backend(name, config)))
         };
         let mut verbs = BTreeMap::new();
         for (name, backend) in &config.verbs {
             let at = format!("driver.verbs.\"{name}\"");
-            if verb(name).is_none() {
+            if find(name).is_none() {
                 return Err(DriverError::new(at, unknown_verb(name)));
             }
-            verbs.insert(name.clone(), find(at, backend)?);
+            verbs.insert(name.clone(), named(at, backend)?);
         }
         let default = match &config.default {
-            Some(name) => Some(find("driver.default".to_owned(), name)?),
+            Some(name) => Some(named("driver.default".to_owned(), name)?),
             None => None,
         };
         Ok(Self {

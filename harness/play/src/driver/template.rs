@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use plugfest_case::verbs::{VERBS, find};
 use plugfest_protocol::Json;
 
 use super::backend::DriverCall;
-use super::verbs::{VERBS, verb};
+use super::verbs::takes;
 
 /// A text with places for arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ impl Template {
     /// # Errors
     /// A place that no action has an argument for, which can only be a typing mistake.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let known = |name: &str| name == "verb" || VERBS.iter().any(|verb| verb.has_argument(name));
+        let known = |name: &str| name == "verb" || VERBS.iter().any(|verb| takes(verb, name));
         match places(text).find(|(_, name)| !known(name)) {
             Some((_, name)) => Err(format!("`{{{name}}}` is an argument of no verb")),
             None => Ok(Self(text.to_owned())),
@@ -42,7 +43,7 @@ impl Template {
         let mut end = 0;
         for (range, name) in places(&self.0) {
             filled.push_str(&self.0[end..range.start]);
-            let known = verb(&call.verb).is_some_and(|verb| verb.has_argument(name));
+            let known = find(&call.verb).is_some_and(|verb| takes(verb, name));
             match call.arg(name) {
                 _ if name == "verb" => filled.push_str(&write(Some(&Json::from(&call.verb)))),
                 Some(value) => filled.push_str(&write(Some(value))),
@@ -97,14 +98,19 @@ mod tests {
     #[test]
     fn places_are_filled_and_other_braces_stay() {
         assert_eq!(
-            fill("{verb} {token} {connector}/{type}.", plain).unwrap(),
-            "token.present a\"b 2/."
+            fill("{verb} {token} {connector}.", plain).unwrap(),
+            "token.present a\"b 2."
         );
-        let body = r#"{"id": {token}, "n": {connector}, "t": {type}, "x": {}}"#;
-        assert_eq!(
-            fill(body, json).unwrap(),
-            r#"{"id": "a\"b", "n": 2, "t": null, "x": {}}"#
-        );
+        let body = r#"{"id": {token}, "n": {connector}, "x": {}}"#;
+        assert_eq!(fill(body, json).unwrap(), r#"{"id": "a\"b", "n": 2, "x": {}}"#);
+    }
+
+    #[test]
+    fn an_optional_argument_that_was_left_out_is_empty() {
+        let template = Template::parse("[{connector}]").unwrap();
+        let call = DriverCall::new("ev.plug", Json::empty());
+        assert_eq!(template.fill(&call, plain).unwrap(), "[]");
+        assert_eq!(template.fill(&call, json).unwrap(), "[null]");
     }
 
     #[test]
