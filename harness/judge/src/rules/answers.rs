@@ -90,17 +90,17 @@ pub(super) static RULES: &[Entry] = &[
 
 /// Ids of our frames that were ill-formed, or used twice: what is answered to them proves nothing.
 #[derive(Debug, Default)]
-struct Tainted {
+pub(super) struct Tainted {
     seen: Bounded<(u32, String), ()>,
     tainted: Bounded<(u32, String), ()>,
 }
 
 impl Tainted {
-    fn has(&self, conn: u32, id: &str) -> bool {
+    pub(super) fn has(&self, conn: u32, id: &str) -> bool {
         self.tainted.contains(&(conn, id.to_owned()))
     }
 
-    fn see(&mut self, seen: Seen<'_>) {
+    pub(super) fn see(&mut self, seen: Seen<'_>) {
         let Seen::Frame {
             conn,
             from: Party::Us,
@@ -261,6 +261,11 @@ fn sent(context: &Context<'_>, action: &str, payload: &Json) -> Sent {
         }
         _ => Sent::UnknownAction,
     }
+}
+
+/// True where a request of ours was valid in every respect.
+pub(super) fn is_fine(context: &Context<'_>, call: &OpenCall) -> bool {
+    matches!(sent(context, &call.action, &call.payload), Sent::Fine)
 }
 
 /// CALLRESULTs to requests that should have been refused.

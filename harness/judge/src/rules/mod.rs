@@ -12,6 +12,7 @@ use crate::rule::{Rule, RuleInfo};
 use crate::watch::Watch;
 
 mod answers;
+mod book;
 mod frame;
 mod ids;
 mod liveness;
@@ -20,19 +21,26 @@ mod sequence;
 mod status;
 mod support;
 mod time;
+mod transaction;
 mod upgrade;
 
 use support::Entry;
 
 /// Every theme's rules. A rule that is not here does not exist.
-static THEMES: [&[Entry]; 9] = [
+static THEMES: [&[Entry]; 15] = [
     upgrade::RULES,
     frame::RULES,
     schema::RULES,
     answers::RULES,
     ids::RULES,
-    sequence::RULES,
+    sequence::boot::RULES,
+    sequence::order::RULES,
     status::RULES,
+    transaction::ids::RULES,
+    transaction::tags::RULES,
+    transaction::reasons::RULES,
+    transaction::retries::RULES,
+    transaction::csms::RULES,
     time::RULES,
     liveness::RULES,
 ];

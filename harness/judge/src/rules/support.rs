@@ -394,6 +394,37 @@ impl Restarts {
     }
 }
 
+/// What the driver asked a CSMS to send: its own timing is not judged then.
+#[derive(Debug, Default)]
+pub(super) struct Ordered {
+    actions: VecDeque<String>,
+}
+
+impl Ordered {
+    /// Learns from one thing. Call it before judging.
+    pub(super) fn see(&mut self, seen: Seen<'_>) {
+        let Seen::Event(event) = seen else { return };
+        if let What::Asked { verb, args, .. } = &event.what
+            && verb == "csms.call"
+        {
+            self.actions
+                .push_back(text(args, "action").unwrap_or("*").to_owned());
+            if self.actions.len() > 64 {
+                self.actions.pop_front();
+            }
+        }
+    }
+
+    /// True where the driver asked for it; each order is used up.
+    pub(super) fn take(&mut self, action: &str) -> bool {
+        let at = self
+            .actions
+            .iter()
+            .position(|ordered| ordered == action || ordered == "*");
+        at.and_then(|at| self.actions.remove(at)).is_some()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ mod pairs_connection;
 mod pairs_frame;
 mod pairs_messages;
 mod pairs_station;
+mod pairs_transaction;
 mod quiet;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ fn pairs() -> Vec<Pair> {
     all.extend_from_slice(pairs_messages::PAIRS);
     all.extend_from_slice(pairs_connection::PAIRS);
     all.extend_from_slice(pairs_station::PAIRS);
+    all.extend_from_slice(pairs_transaction::PAIRS);
     all
 }
 

@@ -56,4 +56,93 @@ pub(crate) const TRACES: &[(&str, &str, &str)] = &[
         us Heartbeat {}
         dut =! SecurityError not yet"#,
     ),
+    (
+        "offline transactions are delivered late, in order and with the id they get",
+        "station",
+        r#"open
+        boots
+        reports 0 Available
+        reports 1 Available
+        link drop
+        closed us drop
+        wait 3600
+        open
+        dut StartTransaction {"connectorId":1,"idTag":"A","meterStart":1000,"timestamp":"$now-3000"}
+        us => {"transactionId":7,"idTagInfo":{"status":"Accepted"}}
+        dut MeterValues {"connectorId":1,"transactionId":7,"meterValue":[{"timestamp":"$now-2000","sampledValue":[{"value":"1500"}]}]}
+        us => {}
+        dut StopTransaction {"transactionId":7,"meterStop":2000,"timestamp":"$now-1000","idTag":"A"}
+        us => {}"#,
+    ),
+    (
+        "a StartTransaction whose answer was lost with the link comes again",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        dut StartTransaction {"connectorId":1,"idTag":"A","meterStart":5,"timestamp":"2026-03-01T12:00:00Z"}
+        us => {"transactionId":7,"idTagInfo":{"status":"Accepted"}}
+        link drop
+        closed us drop
+        wait 10
+        open
+        dut StartTransaction {"connectorId":1,"idTag":"A","meterStart":5,"timestamp":"2026-03-01T12:00:00Z"}
+        us => {"transactionId":7,"idTagInfo":{"status":"Accepted"}}"#,
+    ),
+    (
+        "-1 after a StartTransaction that was never delivered",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        reports 1 Preparing
+        dut StartTransaction {"connectorId":1,"idTag":"A","meterStart":5,"timestamp":"2026-03-01T12:00:00Z"}
+        us =! InternalError
+        wait 10
+        dut StopTransaction {"transactionId":-1,"meterStop":9,"timestamp":"$now"}
+        us => {}"#,
+    ),
+    (
+        "an unknown transaction from before the trace may stop",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        wait 60
+        stops 4711 2000"#,
+    ),
+    (
+        "a hard reset may lose a transaction",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        starts 1 A 7 1000
+        us Reset {"type":"Hard"}
+        dut => {"status":"Accepted"}
+        closed dut eof
+        wait 30
+        open
+        boots
+        reports 0 Available
+        reports 1 Available
+        starts 1 B 8 1200"#,
+    ),
+    (
+        "a reset with the stop before it, and one after the boot",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        starts 1 A 7 1000
+        starts 2 B 8 1000
+        us Reset {"type":"Soft"}
+        dut => {"status":"Accepted"}
+        stops 7 1100 SoftReset
+        closed dut eof
+        wait 30
+        open
+        boots
+        reports 0 Available
+        reports 1 Finishing
+        reports 2 Finishing
+        stops 8 1100 SoftReset
+        wait 100
+        tick"#,
+    ),
 ];
