@@ -246,7 +246,7 @@ pub struct State {
     pub probe: Option<Cel>,
     /// `exports tx = EXPR, …`: evaluated when the state holds.
     pub exports: Vec<Export>,
-    /// The ways to reach it, tried in file order; a phrase has exactly one.
+    /// The ways to reach it, tried in file order; a phrase has exactly one, a state that can only be met has none.
     pub ways: Vec<Way>,
     /// The whole item.
     pub span: Span,

@@ -16,6 +16,7 @@ pub mod pics;
 mod print;
 pub mod verbs;
 
+pub use check::{LineCount, line_count, lint};
 pub use diagnostic::{Diagnostic, Severity};
 pub use library::{Library, Loaded, LoadedState, Source};
 pub use natives::{Arity, Natives};

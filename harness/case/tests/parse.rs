@@ -11,11 +11,11 @@ const PROBES: [(&str, &str); 12] = [
     ("b5", include_str!("probes/b5.case")),
     ("b6", include_str!("probes/b6.case")),
     ("b7", include_str!("probes/b7.case")),
-    ("b8", include_str!("probes/b8.case")),
-    ("b9", include_str!("probes/b9.case")),
-    ("b10", include_str!("probes/b10.case")),
-    ("b11", include_str!("probes/b11.case")),
-    ("b12", include_str!("probes/b12.case")),
+    ("b8", include_str!("probes/v2/b8.case")),
+    ("b9", include_str!("probes/v2/b9.case")),
+    ("b10", include_str!("probes/v2/b10.case")),
+    ("b11", include_str!("probes/v2/b11.case")),
+    ("b12", include_str!("probes/v2/b12.case")),
 ];
 
 fn errors(text: &str) -> Vec<Diagnostic> {

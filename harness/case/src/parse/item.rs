@@ -471,7 +471,6 @@ impl<'t> Parser<'t> {
         above: (Vec<String>, bool),
     ) {
         state.comments.extend(above.0);
-        let before = self.diagnostics.len();
         let closer = if self.at_word("end") { Some("end") } else { None };
         if closer.is_none() && self.pos < self.text.len() {
             let hint = self.word_here().and_then(|w| did_you_mean(w, STATE_LINES));
@@ -488,9 +487,6 @@ impl<'t> Parser<'t> {
             return;
         }
         self.item_end(closer, start, head, "state", &mut state.comments);
-        if state.ways.is_empty() {
-            self.empty(head, "a state needs at least one `reach … end`", before);
-        }
     }
 }
 

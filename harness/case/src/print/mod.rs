@@ -78,9 +78,14 @@ pub(crate) fn spoken(kind: &Kind) -> Option<(&Speaker, String)> {
     }
 }
 
-/// The modifiers of a line as text, with a blank before each.
-pub(crate) fn modifiers(mods: &Mods) -> String {
-    suffix(mods, true)
+/// A value expression as text.
+pub(crate) fn expr_text(e: &crate::ir::Expr) -> String {
+    expr(e)
+}
+
+/// True where an `optional` or `many` stands on one line with its exchange.
+pub(crate) fn is_one_line(stmt: &Stmt) -> bool {
+    one_line_body(stmt).is_some()
 }
 
 struct Printer {
