@@ -175,6 +175,10 @@ struct Found {
 /// A line of a case file.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the published name of a line's number is `line`"
+)]
 struct Line {
     /// Path below `testcases/`.
     file: String,

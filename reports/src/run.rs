@@ -1,6 +1,6 @@
 //! A run as far as it has been heard: what the file reports are made of.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use plugfest_judge::{CaseKey, CaseResult, Finding, Plan, PlannedCase, RunEvent, RunSummary, Verdict};
 
@@ -50,13 +50,9 @@ impl Run {
 
     /// Cases that were planned and have no result, because the run was broken off.
     pub fn not_run(&self) -> Vec<&PlannedCase> {
-        let done: HashMap<&CaseKey, ()> = self
-            .results
-            .iter()
-            .map(|result| (&result.planned.key, ()))
-            .collect();
+        let done: HashSet<&CaseKey> = self.results.iter().map(|result| &result.planned.key).collect();
         let planned = self.plan.iter().flat_map(|plan| &plan.cases);
-        planned.filter(|case| !done.contains_key(&case.key)).collect()
+        planned.filter(|case| !done.contains(&case.key)).collect()
     }
 
     /// How many results there are of each verdict; every verdict is there.

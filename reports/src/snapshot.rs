@@ -101,7 +101,7 @@ impl<W: Write> Snapshots<W> {
             };
         }
         fs::write(&pending, file(key, &now)).map_err(at(&pending))?;
-        let diff = TextDiff::from_lines(&format!("{before}\n"), &now)
+        let diff = TextDiff::from_lines(format!("{before}\n"), now)
             .unified_diff()
             .context_radius(2)
             .to_string();
@@ -212,11 +212,9 @@ fn file_name(key: &CaseKey) -> String {
         // `with_extension` takes what stands behind the last dot; an underscore ends the name instead.
         return safe.replace('.', "_");
     }
-    let hash: String = Sha256::digest(&whole)[..4]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{}_{hash}", safe.replace('.', "_"))
+    let digest = Sha256::digest(&whole);
+    let hash = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+    format!("{}_{hash:08x}", safe.replace('.', "_"))
 }
 
 #[cfg(test)]

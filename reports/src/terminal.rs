@@ -1,5 +1,6 @@
 //! What a person sees: the plan, progress, each failure with its evidence, the summary.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
 
 use plugfest_judge::{Plan, RunEvent};
@@ -15,6 +16,9 @@ mod summary;
 
 use paint::Paint;
 use progress::Bar;
+
+/// Characters of a case's name on its line; a `for` value can be long.
+const KEY: usize = 100;
 
 /// How progress is shown while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,11 +143,8 @@ impl<W: Write> Terminal<W> {
                         duration(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
                     )
                 });
-                let text = format!(
-                    "{}: waits for {}{until}",
-                    one_line(&key.to_string()),
-                    cut(&one_line(what), 200)
-                );
+                let key = cut(&one_line(&key.to_string()), KEY).into_owned();
+                let text = format!("{key}: waits for {}{until}", cut(&one_line(what), 200));
                 format!(
                     "{:>width$}  {}\n",
                     "",
@@ -184,24 +185,24 @@ impl<W: Write> Terminal<W> {
         }
         let planned = self.run.plan.as_ref().map_or(0, |plan| plan.cases.len());
         let digits = self.digits();
-        let key = one_line(&result.planned.key.to_string()).into_owned();
+        let key = cut(&one_line(&result.planned.key.to_string()), KEY).into_owned();
         let mut line = format!("[{:>digits$}/{planned:>digits$}] ", self.finished);
-        line.push_str(&self.paint.verdict(result.verdict, 14));
+        line.push_str(&self.paint.verdict(result, 16));
         line.push_str(&key);
-        let mut took = duration(result.duration_ms);
-        if result.waited_ms >= 1_000 {
-            took = format!("{took}, waited {}", duration(result.waited_ms));
+        if colour != Colour::Grey {
+            let mut took = duration(result.duration_ms);
+            if result.waited_ms >= 1_000 {
+                took = format!("{took}, waited {}", duration(result.waited_ms));
+            }
+            line.push_str(&self.paint.dim(&format!("  {took}")));
         }
-        line.push_str(&self.paint.dim(&format!("  {took}")));
         line.push('\n');
         match colour {
             Colour::Green => {}
-            Colour::Grey => line.push_str(&format!(
-                "{:>1$}{2}\n",
-                "",
-                18 + 2 * digits,
-                self.paint.dim(&cut(&one_line(&reason(result)), 200))
-            )),
+            Colour::Grey => {
+                let why = self.paint.dim(&cut(&one_line(&reason(result)), 200));
+                let _ = writeln!(line, "{:1$}{why}", "", 20 + 2 * digits);
+            }
             Colour::Red | Colour::Undecided | Colour::Yellow => {
                 line.push_str(&failure::text(result, self.paint, self.options.width));
             }

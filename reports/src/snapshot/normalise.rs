@@ -48,32 +48,25 @@ impl Names {
         let _ = write!(out, "{}  {}", ends_of(row), label(row));
         let frame = Json::parse(&row.text).ok();
         let items = frame.as_ref().and_then(Json::as_array).unwrap_or_default();
-        match (row.kind.as_str(), items) {
-            ("call" | "result" | "error", [_, id, ..]) => {
-                let _ = write!(out, " #{} {}", self.id(id), row.name);
-                let said = match row.kind.as_str() {
-                    "call" => items.get(3),
-                    "result" => items.get(2),
-                    _ => None,
-                };
-                if let Some(payload) = row.payload.as_ref().or(said) {
-                    self.payload(payload, out);
-                } else if let [_, _, code, description, details] = items {
-                    let _ = write!(out, " {code} {description}");
-                    self.payload(details, out);
-                }
-            }
-            _ => {
-                if !row.name.is_empty() {
-                    let _ = write!(out, " {}", row.name);
-                }
-                match &row.payload {
-                    Some(payload) => self.payload(payload, out),
-                    None => {
-                        let _ = write!(out, " {}", row.text.replace('\n', "\\n"));
-                    }
-                }
-            }
+        let is_message = matches!(row.kind.as_str(), "call" | "result" | "error");
+        if let ([_, id, ..], true) = (items, is_message) {
+            let _ = write!(out, " #{}", self.id(id));
+        }
+        if !row.name.is_empty() {
+            let _ = write!(out, " {}", row.name);
+        }
+        let said = match row.kind.as_str() {
+            "call" => items.get(3),
+            "result" => items.get(2),
+            _ => None,
+        };
+        if let Some(payload) = row.payload.as_ref().or(said) {
+            self.payload(payload, out);
+        } else if let ("error", [_, _, code, description, details]) = (row.kind.as_str(), items) {
+            let _ = write!(out, " {code} {description}");
+            self.payload(details, out);
+        } else {
+            let _ = write!(out, " {}", row.text.replace('\n', "\\n"));
         }
         out.truncate(out.trim_end().len());
         out.push('\n');

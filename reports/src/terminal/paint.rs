@@ -1,7 +1,7 @@
 //! Colours, or none.
 
 use anstyle::{AnsiColor, Style};
-use plugfest_judge::Verdict;
+use plugfest_judge::{CaseResult, Verdict};
 
 /// Paints if the terminal wants it.
 #[derive(Debug, Clone, Copy)]
@@ -14,10 +14,24 @@ impl Paint {
         Self { on }
     }
 
-    /// The verdict's word, padded to a width.
-    pub(super) fn verdict(self, verdict: Verdict, width: usize) -> String {
-        let padding = width.saturating_sub(verdict.as_str().len());
-        format!("{}{:padding$}", self.with(style(verdict), verdict.as_str()), "")
+    /// The verdict's word, padded to a width. A result that makes the run red by its expectation says so.
+    pub(super) fn verdict(self, result: &CaseResult, width: usize) -> String {
+        let word = result.verdict.as_str();
+        if result.unexpected_pass.is_empty() || result.verdict == Verdict::Fail {
+            return format!(
+                "{}{:2$}",
+                self.with(style(result.verdict), word),
+                "",
+                width.saturating_sub(word.len())
+            );
+        }
+        let text = format!("{word} (red)");
+        format!(
+            "{}{:2$}",
+            self.with(style(Verdict::Fail), &text),
+            "",
+            width.saturating_sub(text.len())
+        )
     }
 
     pub(super) fn as_verdict(self, verdict: Verdict, text: &str) -> String {

@@ -23,9 +23,9 @@ pub(super) fn text(run: &Run, paint: Paint) -> String {
         .filter(|result| matches!(colour(result, run.strict()), Colour::Red | Colour::Undecided))
         .collect();
     for result in red.iter().take(NAMED) {
-        let key = one_line(&result.planned.key.to_string()).into_owned();
+        let key = cut(&one_line(&result.planned.key.to_string()), 100).into_owned();
         let why = cut(&one_line(&reason(result)), 160).into_owned();
-        let _ = writeln!(out, "{}{key}: {why}", paint.verdict(result.verdict, 14));
+        let _ = writeln!(out, "{}{key}: {why}", paint.verdict(result, 16));
     }
     if red.len() > NAMED {
         let _ = writeln!(out, "and {} more", red.len() - NAMED);
@@ -55,7 +55,7 @@ pub(super) fn text(run: &Run, paint: Paint) -> String {
     };
     let _ = writeln!(
         out,
-        "{} {all}: {words}",
+        "{}: {all}, {words}",
         paint.as_verdict(summary.verdict, summary.verdict.as_str())
     );
     if summary.unexpected_passes > 0 {
@@ -121,14 +121,14 @@ fn blocks(out: &mut String, run: &Run, paint: Paint) {
         .map(|name| one_line(name).chars().count())
         .max()
         .unwrap_or(0)
-        .clamp(5, 40);
+        .clamp(5, 36);
     let _ = write!(out, "{:width$}", "block");
     for verdict in &shown {
         let _ = write!(out, "  {verdict}");
     }
     let _ = writeln!(out);
     for name in names {
-        let label = cut(&one_line(name), 40).into_owned();
+        let label: String = one_line(name).chars().take(36).collect();
         let _ = write!(out, "{label:width$}");
         for verdict in &shown {
             let n = run
