@@ -201,7 +201,9 @@ impl Card {
         fact("clauses", shown(&planned.clauses.join(", ")));
         fact("profile", shown(&planned.profile));
         fact("file", shown(&planned.file));
-        fact("waited", duration(result.waited_ms));
+        if result.waited_ms > 0 {
+            fact("imposed waiting", duration(result.waited_ms));
+        }
         let lines = counted(u64::from(result.lines_met), "line met", "lines met");
         fact(
             "asserted",

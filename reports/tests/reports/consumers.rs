@@ -1,11 +1,9 @@
 //! Each format, read back by a consumer that shares no code with its writer, and compared with the model.
 
-mod fixture;
-
 use std::collections::BTreeMap;
 
+use crate::fixture::{HOSTILE, MODEL, Make, NOT_RUN, RUN};
 use base64::Engine as _;
-use fixture::{HOSTILE, MODEL, Make, NOT_RUN, RUN};
 use plugfest_judge::Verdict;
 use plugfest_reports::{Format, Run};
 use scraper::{Html, Selector};

@@ -1,11 +1,9 @@
 //! Every format of one run with every verdict, letter by letter. `PLUGFEST_GOLDEN=write` writes the files anew; read
 //! the difference before you commit it.
 
-mod fixture;
-
 use std::path::{Path, PathBuf};
 
-use fixture::{HOSTILE, MODEL, RUN};
+use crate::fixture::{HOSTILE, MODEL, RUN};
 use plugfest_judge::{RunEvent, Verdict};
 use plugfest_reports::{Change, Format, Report as _, Run, Snapshots, Terminal, TerminalOptions};
 use similar::TextDiff;
