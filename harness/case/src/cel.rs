@@ -66,7 +66,7 @@ pub struct CelFailure {
 pub struct Program {
     text: String,
     rewritten: Rewritten,
-    program: cel::Program,
+    compiled: cel::Program,
     names: Names,
 }
 
@@ -103,7 +103,7 @@ impl Program {
         Ok(Self {
             text: text.to_owned(),
             rewritten,
-            program,
+            compiled: program,
             names,
         })
     }
@@ -125,7 +125,7 @@ impl Program {
             reason,
         };
         let scope = self.scope(env).map_err(failure)?;
-        scope.resolve(self.program.expression()).map_err(failure)
+        scope.resolve(self.compiled.expression()).map_err(failure)
     }
 
     /// Every part with its value, the innermost first; the whole expression is left out unless it is all there is.
@@ -134,7 +134,7 @@ impl Program {
             Ok(scope) => scope,
             Err(reason) => return vec![(self.text.clone(), reason)],
         };
-        let root = self.program.expression();
+        let root = self.compiled.expression();
         let mut nodes = Vec::new();
         parts(root, &mut nodes);
         if nodes.len() > 1 && nodes.last().is_some_and(|last| std::ptr::eq(*last, root)) {
@@ -156,7 +156,7 @@ impl Program {
     }
 
     fn slice(&self, node: &IdedExpr) -> String {
-        let range = names::extent(node, &self.program, &self.rewritten);
+        let range = names::extent(node, &self.compiled, &self.rewritten);
         let original = self.rewritten.original(range.start)..self.rewritten.original(range.end);
         self.text.get(original).unwrap_or(&self.text).trim().to_owned()
     }
@@ -267,9 +267,7 @@ impl Scope<'_> {
             let asked = name.clone();
             let function = move |ftx: &FunctionContext| ask(&memo, &asked, ftx);
             // A name of CEL's own is refused here, and CEL answers for it.
-            if context.add_function(name, function).is_err() {
-                continue;
-            }
+            let _own = context.add_function(name, function).is_err();
         }
         context
     }

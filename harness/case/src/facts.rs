@@ -1,6 +1,7 @@
 //! `facts.toml` of a protocol: which PICS codes, facts and `$` values its cases may name.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use plugfest_protocol::{Json, Number, Object};
 use serde::Deserialize;
@@ -300,10 +301,11 @@ fn json(value: &toml::Value) -> Json {
 
 fn merge_into<T>(into: &mut BTreeMap<String, T>, from: BTreeMap<String, T>, twice: &mut Vec<String>) {
     for (name, value) in from {
-        if into.contains_key(&name) {
-            twice.push(name);
-        } else {
-            into.insert(name, value);
+        match into.entry(name) {
+            Entry::Occupied(known) => twice.push(known.key().clone()),
+            Entry::Vacant(free) => {
+                free.insert(value);
+            }
         }
     }
 }

@@ -238,7 +238,7 @@ fn number(text: &str, at: usize) -> Result<(Token<'_>, usize), LexError> {
     let bytes = text.as_bytes();
     let mut end = at;
     while let Some(&b) = bytes.get(end) {
-        let dot = b == b'.' && bytes.get(end + 1).is_some_and(|n| n.is_ascii_alphanumeric());
+        let dot = b == b'.' && bytes.get(end + 1).is_some_and(u8::is_ascii_alphanumeric);
         let sign = matches!(b, b'+' | b'-')
             && matches!(bytes[end - 1], b'e' | b'E')
             && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)

@@ -100,7 +100,7 @@ impl Library {
             }
         }
         for source in &sources {
-            if source.path.ends_with(".case") || source.path.ends_with(".state") {
+            if matches!(extension(&source.path), Some("case" | "state")) {
                 library.add_file(source, &folders, &mut found);
             }
         }
@@ -345,6 +345,10 @@ pub(crate) fn bodies(kind: &Kind) -> Vec<&[Stmt]> {
 
 fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+fn extension(path: &str) -> Option<&str> {
+    file_name(path).rsplit_once('.').map(|(_, extension)| extension)
 }
 
 fn folder(path: &str) -> &str {

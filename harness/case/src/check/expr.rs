@@ -23,11 +23,7 @@ impl Checker<'_> {
     /// Names and `$` paths of an expression; a bare word that names nothing is a literal of some enum.
     pub(super) fn expr(&mut self, e: &Expr) {
         match &e.kind {
-            ExprKind::Name(path) => {
-                if !self.name(path, e.span) {
-                    self.free_literal(path, e.span);
-                }
-            }
+            ExprKind::Name(path) if !self.name(path, e.span) => self.free_literal(path, e.span),
             ExprKind::Param(path) => self.param(path, e.span),
             ExprKind::Binary(_, left, right) => {
                 self.operand(left);
@@ -47,7 +43,8 @@ impl Checker<'_> {
     fn operand(&mut self, e: &Expr) {
         match &e.kind {
             ExprKind::Name(path) => {
-                if !self.name(path, e.span) {
+                let known = self.name(path, e.span);
+                if !known {
                     self.unknown_name(path, e.span);
                 }
             }
@@ -173,8 +170,10 @@ impl Checker<'_> {
             | ExprKind::Bool(_)
             | ExprKind::Null
             | ExprKind::List(_)
-            | ExprKind::Pairs(_) => Some("like 10s, 250ms, 2h".to_owned()),
-            ExprKind::Now | ExprKind::Fresh | ExprKind::Call(_) => Some("like 10s, 250ms, 2h".to_owned()),
+            | ExprKind::Pairs(_)
+            | ExprKind::Now
+            | ExprKind::Fresh
+            | ExprKind::Call(_) => Some("like 10s, 250ms, 2h".to_owned()),
             ExprKind::Param(path) => self.wrong_kind(path, &[ValueKind::Seconds, ValueKind::Int]),
             _ => None,
         };
@@ -395,11 +394,11 @@ impl Checker<'_> {
             return;
         };
         let fits = match (&value.kind, known.ty) {
-            (ExprKind::Param(_) | ExprKind::Name(_) | ExprKind::Binary(..), _) => true,
-            (ExprKind::Bool(_), ConfigType::Bool) => true,
+            (ExprKind::Param(_) | ExprKind::Name(_) | ExprKind::Binary(..), _)
+            | (ExprKind::Bool(_), ConfigType::Bool)
+            | (ExprKind::Text(_), ConfigType::List | ConfigType::Text) => true,
             (ExprKind::Number(raw), ConfigType::Int) => raw.parse::<i64>().is_ok(),
             (ExprKind::Duration { millis, .. }, ConfigType::Int) => millis % 1000 == 0,
-            (ExprKind::Text(_), ConfigType::List | ConfigType::Text) => true,
             _ => false,
         };
         if !fits {

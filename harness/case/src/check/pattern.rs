@@ -113,7 +113,9 @@ impl Checker<'_> {
                     matches!(ty, Type::Int { .. } | Type::Decimal { .. } | Type::Str { .. })
                 });
                 self.reference_to(e);
-                tolerance.iter().for_each(|t| self.reference_to(t));
+                if let Some(tolerance) = tolerance {
+                    self.reference_to(tolerance);
+                }
             }
             Pattern::Matches { regex, like } => self.matches(regex, like.as_deref(), place, at, how),
             Pattern::SameAs(e) => self.reference_to(e),

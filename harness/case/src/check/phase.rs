@@ -66,8 +66,10 @@ impl Checker<'_> {
             let next = match &stmt.kind {
                 Kind::Call(call) if call.speaker.role == role => Next::Due,
                 Kind::Connect(peer) | Kind::Close(peer) if peer.speaker.role == role => Next::Due,
-                Kind::Call(_) | Kind::Connect(_) | Kind::Close(_) => Next::Ends,
-                Kind::Act(_)
+                Kind::Call(_)
+                | Kind::Connect(_)
+                | Kind::Close(_)
+                | Kind::Act(_)
                 | Kind::Operate(_)
                 | Kind::Link(_)
                 | Kind::Wait { .. }

@@ -279,7 +279,9 @@ impl Checker<'_> {
             } => {
                 let depth = self.deeper(stmt, depth);
                 self.set(set);
-                except.iter().for_each(|e| self.expr(e));
+                if let Some(except) = except {
+                    self.expr(except);
+                }
                 let start = self.scope.len();
                 self.bind(var, Held::Anything);
                 self.body(body, depth, Asked::Nothing);
@@ -319,7 +321,9 @@ impl Checker<'_> {
         let Mods {
             within, after, every, ..
         } = &stmt.mods;
-        within.iter().for_each(|w| self.duration(w));
+        if let Some(within) = within {
+            self.duration(within);
+        }
         for timing in [after, every].into_iter().flatten() {
             self.duration(&timing.value);
             timing.tolerance.iter().for_each(|t| self.duration(t));
@@ -497,7 +501,6 @@ impl Checker<'_> {
 
     fn error_code(&mut self, code: &Pattern, at: Span) {
         match code {
-            Pattern::Any => {}
             Pattern::OneOf(codes) => codes.iter().for_each(|c| self.error_code(c, at)),
             Pattern::Not(code) => self.error_code(code, at),
             Pattern::Value(Expr {
@@ -517,7 +520,8 @@ impl Checker<'_> {
                         .with_maybe(hint);
                 }
             }
-            Pattern::Value(Expr {
+            Pattern::Any
+            | Pattern::Value(Expr {
                 kind: ExprKind::Text(_),
                 ..
             }) => {}

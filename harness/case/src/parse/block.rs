@@ -20,7 +20,7 @@ pub(super) struct Lines {
 
 const TOP_LEVEL: [&str; 3] = ["case", "state", "phrase"];
 
-impl<'t> Parser<'t> {
+impl Parser<'_> {
     /// Lines up to one of the closers, which is left standing.
     pub(super) fn lines(&mut self, closers: Closers) -> Lines {
         let mut stmts: Vec<Stmt> = Vec::new();
@@ -46,20 +46,17 @@ impl<'t> Parser<'t> {
                 };
             }
             let start = self.pos;
-            match self.statement() {
-                Ok(mut stmt) => {
-                    stmt.comments.splice(0..0, comments);
-                    stmt.layout.gap = gap;
-                    stmts.push(stmt);
+            let Ok(mut stmt) = self.statement() else {
+                if !std::mem::take(&mut self.recovered) {
+                    self.recover();
                 }
-                Err(Failed) => {
-                    if !std::mem::take(&mut self.recovered) {
-                        self.recover();
-                    }
-                    // A line that failed must not be met again.
-                    debug_assert!(self.pos > start);
-                }
-            }
+                // A line that failed must not be met again.
+                debug_assert!(self.pos > start);
+                continue;
+            };
+            stmt.comments.splice(0..0, comments);
+            stmt.layout.gap = gap;
+            stmts.push(stmt);
         }
     }
 
@@ -318,7 +315,6 @@ impl<'t> Parser<'t> {
     }
 
     /// The rest of the head line, the lines and `end`.
-    #[expect(clippy::type_complexity, reason = "three parts of one statement")]
     fn block_body(&mut self, start: usize) -> Parsed<(Vec<String>, Option<String>, Vec<Stmt>)> {
         self.line_end()?;
         self.in_head = false;
@@ -587,7 +583,6 @@ impl<'t> Parser<'t> {
     }
 
     /// `(n..m)`, `(n)`, `(n..)`, `(..m)` or nothing.
-    #[expect(clippy::type_complexity, reason = "two bounds")]
     fn count(&mut self) -> Parsed<(Option<crate::ir::Expr>, Option<crate::ir::Expr>)> {
         if !self.at_mark("(") {
             return Ok((None, None));

@@ -12,7 +12,7 @@ use crate::lex::{self, Token, span};
 const ITEMS: [&str; 3] = ["case", "state", "phrase"];
 const STATE_LINES: [&str; 5] = ["spec", "given", "probe", "exports", "reach"];
 
-impl<'t> Parser<'t> {
+impl Parser<'_> {
     pub(super) fn file(&mut self) -> File {
         if self.text.starts_with('\u{feff}') {
             self.pos = '\u{feff}'.len_utf8();
@@ -39,12 +39,12 @@ impl<'t> Parser<'t> {
             };
             match item {
                 Ok(item) => items.push(item),
-                Err(Failed) => self.to_next_item(),
+                Err(Failed) => self.skip_to_next_item(),
             }
         }
     }
 
-    fn to_next_item(&mut self) {
+    fn skip_to_next_item(&mut self) {
         self.nesting = 0;
         self.recovered = false;
         while let Some(len) = self.text[self.pos..].find('\n') {
@@ -297,7 +297,7 @@ impl<'t> Parser<'t> {
                 let at = span(self.pos, self.pos + other.len());
                 let diagnostic = self.error(at, format!("`{other}` cannot stand here"));
                 self.report(diagnostic);
-                self.to_next_item();
+                self.skip_to_next_item();
             }
             None if self.full() => {}
             None => {
@@ -482,7 +482,7 @@ impl<'t> Parser<'t> {
                 )
                 .is_err()
             {
-                self.to_next_item();
+                self.skip_to_next_item();
             }
             return;
         }

@@ -44,17 +44,17 @@ pub fn parse(file: &str, text: &str) -> (File, Vec<Diagnostic>) {
 }
 
 /// Parses one value expression, as a command line or a profile may hold it.
-pub fn parse_expr(text: &str) -> Result<crate::ir::Expr, Diagnostic> {
+pub fn parse_expr(text: &str) -> Result<crate::ir::Expr, Box<Diagnostic>> {
     let mut parser = Parser::new("argument", text);
     let read = parser.expr().and_then(|e| parser.line_end().map(|()| e));
-    read.map_err(|Failed| parser.first_error())
+    read.map_err(|Failed| Box::new(parser.first_error()))
 }
 
 /// Parses one PICS expression, as a command line may hold it.
-pub fn parse_pics(text: &str) -> Result<crate::ir::Requires, Diagnostic> {
+pub fn parse_pics(text: &str) -> Result<crate::ir::Requires, Box<Diagnostic>> {
     let mut parser = Parser::new("argument", text);
     let read = parser.requires().and_then(|r| parser.line_end().map(|()| r));
-    read.map_err(|Failed| parser.first_error())
+    read.map_err(|Failed| Box::new(parser.first_error()))
 }
 
 /// An error was reported; the caller only has to get out of the way.

@@ -89,13 +89,21 @@ impl Doc {
         let mut out = format!("{open}\n");
         for (i, item) in items.iter().enumerate() {
             let comma = if i + 1 < items.len() { "," } else { "" };
-            out.push_str(&format!(
-                "{:deeper$}{}{comma}\n",
-                "",
-                item.render(deeper + comma.len(), deeper)
-            ));
+            put(
+                &mut out,
+                &format!(
+                    "{:deeper$}{}{comma}\n",
+                    "",
+                    item.render(deeper + comma.len(), deeper)
+                ),
+            );
         }
-        out.push_str(&format!("{:indent$}{close}", ""));
+        put(&mut out, &format!("{:indent$}{close}", ""));
         out
     }
+}
+
+/// Adds to the text.
+pub(super) fn put(out: &mut String, text: &str) {
+    out.push_str(text);
 }

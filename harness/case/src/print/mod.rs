@@ -4,7 +4,7 @@
 mod doc;
 mod value;
 
-use doc::{Doc, WIDTH};
+use doc::{Doc, WIDTH, put};
 use value::{expr, given, payload, picks, quoted, timing};
 
 use crate::diagnostic::Diagnostic;
@@ -56,7 +56,7 @@ pub fn print(file: &File) -> String {
 /// One statement on one line, as a diagram or table shows it; blocks give their first line.
 pub(crate) fn head_line(stmt: &Stmt) -> String {
     let printer = Printer { column: 0 };
-    match printer.block_head(stmt) {
+    match Printer::block_head(stmt) {
         Some(head) => format!("{head}{}", suffix(&stmt.mods, true)),
         None => printer.line(stmt).flat(),
     }
@@ -95,14 +95,14 @@ struct Printer {
 fn comments(lines: &[String], indent: usize, out: &mut String) {
     for line in lines {
         let blank = if line.is_empty() { "" } else { " " };
-        out.push_str(&format!("{:indent$}#{blank}{line}\n", ""));
+        put(out, &format!("{:indent$}#{blank}{line}\n", ""));
     }
 }
 
 fn trailing(comment: Option<&String>, out: &mut String) {
     match comment {
         Some(text) if text.is_empty() => out.push_str(" #\n"),
-        Some(text) => out.push_str(&format!(" # {text}\n")),
+        Some(text) => put(out, &format!(" # {text}\n")),
         None => out.push('\n'),
     }
 }
@@ -136,10 +136,10 @@ impl Printer {
 
     fn case(&self, case: &Case, out: &mut String) {
         comments(&case.comments, 0, out);
-        out.push_str(&format!("case {} {}\n", case.id, quoted(&case.title)));
+        put(out, &format!("case {} {}\n", case.id, quoted(&case.title)));
         let header = &case.header;
-        self.specs(&header.spec, self.column, out);
-        let mut line = |word: &str, items: &[Doc]| self.header_list(word, items, self.column, out);
+        Self::specs(&header.spec, self.column, out);
+        let mut line = |word: &str, items: &[Doc]| Self::header_list(word, items, self.column, out);
         let covers: Vec<Doc> = header.covers.iter().map(|c| Doc::text(&c.id)).collect();
         line("covers", &covers);
         if let Some(requires) = &header.requires {
@@ -181,17 +181,17 @@ impl Printer {
         out.push_str("end\n");
     }
 
-    fn specs(&self, specs: &[SpecRef], column: usize, out: &mut String) {
+    fn specs(specs: &[SpecRef], column: usize, out: &mut String) {
         for spec in specs {
             let clauses: Vec<String> = spec.clauses.iter().map(|c| quoted(c)).collect();
             let space = if clauses.is_empty() { "" } else { " " };
             let text = format!("{}{space}{}", spec.document, clauses.join(", "));
-            self.header_list("spec", &[Doc::text(text)], column, out);
+            Self::header_list("spec", &[Doc::text(text)], column, out);
         }
     }
 
     /// `word a, b`, one item per line where they do not fit.
-    fn header_list(&self, word: &str, items: &[Doc], column: usize, out: &mut String) {
+    fn header_list(word: &str, items: &[Doc], column: usize, out: &mut String) {
         if items.is_empty() {
             return;
         }
@@ -199,14 +199,14 @@ impl Printer {
         let flat: Vec<String> = items.iter().map(Doc::flat).collect();
         let one_line = format!("  {word:<column$}{}", flat.join(", "));
         if one_line.chars().count() <= WIDTH || items.len() == 1 && !matches!(items[0], Doc::Cat(_)) {
-            out.push_str(&format!("{one_line}\n"));
+            put(out, &format!("{one_line}\n"));
             return;
         }
         for (i, item) in items.iter().enumerate() {
             let lead = if i == 0 { word } else { "" };
             let comma = if i + 1 < items.len() { "," } else { "" };
             let text = item.render(2 + column + comma.len(), 2 + column);
-            out.push_str(&format!("  {lead:<column$}{text}{comma}\n"));
+            put(out, &format!("  {lead:<column$}{text}{comma}\n"));
         }
     }
 
@@ -219,11 +219,10 @@ impl Printer {
         } else {
             format!("({})", params.join(", "))
         };
-        out.push_str(&format!(
-            "{word} {}{params} {}\n",
-            state.name.text,
-            quoted(&state.title)
-        ));
+        put(
+            out,
+            &format!("{word} {}{params} {}\n", state.name.text, quoted(&state.title)),
+        );
         let column = if state.phrase {
             self.column
         } else {
@@ -240,21 +239,21 @@ impl Printer {
                 .max()
                 .unwrap_or(0)
         };
-        self.specs(&state.spec, column, out);
-        self.header_list(
+        Self::specs(&state.spec, column, out);
+        Self::header_list(
             "given",
             &state.given.iter().map(given).collect::<Vec<_>>(),
             column,
             out,
         );
         if let Some(probe) = &state.probe {
-            self.header_list("probe", &[Doc::text(&probe.text)], column, out);
+            Self::header_list("probe", &[Doc::text(&probe.text)], column, out);
         }
         let exports = state
             .exports
             .iter()
             .map(|e| Doc::text(format!("{} = {}", e.name.text, e.value.text)));
-        self.header_list("exports", &exports.collect::<Vec<_>>(), column, out);
+        Self::header_list("exports", &exports.collect::<Vec<_>>(), column, out);
         for way in &state.ways {
             if state.phrase {
                 self.lines(&way.body, 2, out);
@@ -265,7 +264,7 @@ impl Printer {
                 .as_ref()
                 .map(|t| format!(" {}", quoted(t)))
                 .unwrap_or_default();
-            out.push_str(&format!("  reach{title}\n"));
+            put(out, &format!("  reach{title}\n"));
             self.lines(&way.body, 4, out);
             out.push_str("  end\n");
         }
@@ -304,20 +303,20 @@ impl Printer {
                 } else {
                     format!("or{nothing}")
                 };
-                out.push_str(&format!("{:indent$}{head}", ""));
+                put(out, &format!("{:indent$}{head}", ""));
                 trailing(branch.trailing.as_ref(), out);
                 self.lines(&branch.body, indent + 2, out);
             }
-            out.push_str(&format!("{:indent$}end", ""));
+            put(out, &format!("{:indent$}end", ""));
             return trailing(stmt.trailing.as_ref(), out);
         }
-        if let Some(head) = self.block_head(stmt) {
-            out.push_str(&format!("{:indent$}{head}", ""));
+        if let Some(head) = Self::block_head(stmt) {
+            put(out, &format!("{:indent$}{head}", ""));
             trailing(stmt.trailing.as_ref(), out);
             for body in bodies(&stmt.kind) {
                 self.lines(body, indent + 2, out);
             }
-            out.push_str(&format!("{:indent$}end\n", ""));
+            put(out, &format!("{:indent$}end\n", ""));
             return;
         }
         let line = self.line(stmt);
@@ -326,7 +325,7 @@ impl Printer {
         {
             return self.never_block(stmt, never, indent, out);
         }
-        out.push_str(&format!("{:indent$}{}", "", line.render(indent, indent)));
+        put(out, &format!("{:indent$}{}", "", line.render(indent, indent)));
         trailing(stmt.trailing.as_ref(), out);
     }
 
@@ -343,11 +342,10 @@ impl Printer {
         } else {
             parts.push(bare);
         }
-        out.push_str(&format!(
-            "{:indent$}{}",
-            "",
-            Doc::Cat(parts).render(indent, indent)
-        ));
+        put(
+            out,
+            &format!("{:indent$}{}", "", Doc::Cat(parts).render(indent, indent)),
+        );
         trailing(stmt.trailing.as_ref(), out);
         let rest = bodies(&stmt.kind).first().map_or(&[][..], |body| &body[1..]);
         self.lines(rest, indent, out);
@@ -355,23 +353,26 @@ impl Printer {
 
     fn never_block(&self, stmt: &Stmt, never: &Never, indent: usize, out: &mut String) {
         let head = format!("never {}{}", scope(&never.scope), suffix(&stmt.mods, true));
-        out.push_str(&format!("{:indent$}{head}\n", ""));
+        put(out, &format!("{:indent$}{head}\n", ""));
         for call in &never.calls {
             let lead = self.lead(&format!("{}:", speaker(&call.speaker)));
             let line = Doc::Cat(vec![Doc::text(lead), message(call, false)]);
-            out.push_str(&format!(
-                "{:deep$}{}\n",
-                "",
-                line.render(indent + 2, indent + 2),
-                deep = indent + 2
-            ));
+            put(
+                out,
+                &format!(
+                    "{:deep$}{}\n",
+                    "",
+                    line.render(indent + 2, indent + 2),
+                    deep = indent + 2
+                ),
+            );
         }
-        out.push_str(&format!("{:indent$}end", ""));
+        put(out, &format!("{:indent$}end", ""));
         trailing(stmt.trailing.as_ref(), out);
     }
 
     /// The first line of a block; `None` for what is no block.
-    fn block_head(&self, stmt: &Stmt) -> Option<String> {
+    fn block_head(stmt: &Stmt) -> Option<String> {
         let head = match &stmt.kind {
             Kind::AnyOrder { .. } => "any order".to_owned(),
             Kind::InOrder { .. } => "in order".to_owned(),
@@ -419,11 +420,11 @@ impl Printer {
                     return Doc::text(head_line(stmt));
                 };
                 let flags = [("eventually", mods.eventually), ("unprompted", mods.unprompted)];
-                let flags: String = flags
+                let flags = flags
                     .iter()
                     .filter(|(_, on)| *on)
-                    .map(|(w, _)| format!("{w} "))
-                    .collect();
+                    .map(|(w, _)| *w)
+                    .fold(String::new(), |all, w| all + w + " ");
                 let lead = format!("{}: ", speaker(who));
                 let lead = if flags.is_empty() {
                     self.lead(&lead)

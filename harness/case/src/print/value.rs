@@ -1,6 +1,6 @@
 //! Expressions, patterns and PICS as text.
 
-use super::doc::Doc;
+use super::doc::{Doc, put};
 use crate::ir::{
     Arg, ArrayItem, ArrayPattern, BinaryOp, CompareOp, ConfigEntry, Expr, ExprKind, FieldPattern, Given,
     ObjectPattern, Pattern, Pics, Reference, Timing, Verb,
@@ -32,7 +32,7 @@ pub(super) fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() => put(&mut out, &format!("\\u{:04x}", u32::from(c))),
             c => out.push(c),
         }
     }
