@@ -14,6 +14,7 @@ pub mod natives;
 mod parse;
 pub mod pics;
 mod print;
+pub mod show;
 pub mod verbs;
 
 pub use check::{LineCount, line_count, lint};

@@ -78,6 +78,21 @@ pub(crate) fn spoken(kind: &Kind) -> Option<(&Speaker, String)> {
     }
 }
 
+/// The modifiers of a line as text, with a blank before each.
+pub(crate) fn modifiers(mods: &Mods) -> String {
+    suffix(mods, true)
+}
+
+/// One item of `given` as text.
+pub(crate) fn given_text(g: &Given) -> String {
+    given(g).flat()
+}
+
+/// A PICS expression as text.
+pub(crate) fn pics_text(pics: &crate::ir::Pics) -> String {
+    value::pics(pics, 0)
+}
+
 /// A value expression as text.
 pub(crate) fn expr_text(e: &crate::ir::Expr) -> String {
     expr(e)
