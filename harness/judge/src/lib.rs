@@ -9,15 +9,15 @@ mod finding;
 mod ledger;
 mod natives;
 pub mod ocpp16;
-mod rule;
 mod rows;
+mod rule;
 pub mod rules;
 mod run_event;
 mod session;
 mod verdict;
 mod watch;
 
-pub use conversation::{Command, LineMet, Overlay, Stage, ValueError, Waiting};
+pub use conversation::{Command, LineMet, Overlay, Stage, ValueError, Waiting, conform};
 pub use dialect::{ConfigValue, Dialect, Written, dialect};
 pub use facts::{Facts, Keeper, KeeperView};
 pub use finding::{Finding, Level, LineRef};

@@ -130,11 +130,16 @@ impl Session {
                 conversation.see(context, seen);
             }
         });
-        let stage = self.conversation.as_ref().map_or(Stage::Body, Conversation::stage);
+        let stage = self
+            .conversation
+            .as_ref()
+            .map_or(Stage::Body, Conversation::stage);
         for finding in found {
             self.keep(finding, stage);
         }
-        let Some(conversation) = &mut self.conversation else { return Vec::new() };
+        let Some(conversation) = &mut self.conversation else {
+            return Vec::new();
+        };
         if let What::Stage { .. } = event.what {
             conversation.stage_began(event.at, self.watch.facts());
         }
@@ -216,7 +221,11 @@ impl Session {
 
     fn keep(&mut self, finding: Finding, stage: Stage) {
         let after = matches!(stage, Stage::Finally | Stage::Restore);
-        let into = if after { &mut self.aftermath } else { &mut self.findings };
+        let into = if after {
+            &mut self.aftermath
+        } else {
+            &mut self.findings
+        };
         if into.iter().filter(|f| f.rule == finding.rule).count() >= MAX_FINDINGS {
             *self.dropped.entry(finding.rule).or_default() += 1;
         } else {
@@ -234,7 +243,10 @@ impl Session {
             }
         };
         for finding in findings {
-            let place = finding.line.as_ref().map_or_else(String::new, |l| format!(" ({}:{})", l.file, l.line));
+            let place = finding
+                .line
+                .as_ref()
+                .map_or_else(String::new, |l| format!(" ({}:{})", l.file, l.line));
             worsen(finding.verdict, format!("{}{place}", finding.message));
         }
         let Some(told) = told else {
@@ -244,16 +256,31 @@ impl Session {
             return (verdict, reason);
         };
         if told.ended.is_none() && !told.complete {
-            worsen(Verdict::Inconclusive, "the story was not played to its end".to_owned());
+            worsen(
+                Verdict::Inconclusive,
+                "the story was not played to its end".to_owned(),
+            );
         } else if !self.ended && !self.interrupted {
-            worsen(Verdict::Inconclusive, "the trace breaks off before its end".to_owned());
+            worsen(
+                Verdict::Inconclusive,
+                "the trace breaks off before its end".to_owned(),
+            );
         }
         if told.complete && told.lines.is_empty() && told.checks == 0 {
-            worsen(Verdict::Error, "asserted nothing: no line of the device was met and no check evaluated".to_owned());
+            worsen(
+                Verdict::Error,
+                "asserted nothing: no line of the device was met and no check evaluated".to_owned(),
+            );
         }
-        let not_applicable = told.ended.as_ref().is_some_and(|f| f.verdict == Verdict::NotApplicable);
+        let not_applicable = told
+            .ended
+            .as_ref()
+            .is_some_and(|f| f.verdict == Verdict::NotApplicable);
         if not_applicable && verdict <= Verdict::Pass {
-            let why = told.ended.as_ref().map_or_else(String::new, |f| f.message.clone());
+            let why = told
+                .ended
+                .as_ref()
+                .map_or_else(String::new, |f| f.message.clone());
             return (Verdict::NotApplicable, why);
         }
         (verdict, reason)
@@ -263,7 +290,12 @@ impl Session {
 /// Judges recorded events, the premise first.
 pub fn judge<'a>(events: impl IntoIterator<Item = &'a Event>) -> Result<Outcome, SessionError> {
     let mut events = events.into_iter();
-    let Some(Event { at, what: What::Premise(premise), .. }) = events.next() else {
+    let Some(Event {
+        at,
+        what: What::Premise(premise),
+        ..
+    }) = events.next()
+    else {
         return Err(SessionError::NoCase("(the first event is no premise)".to_owned()));
     };
     let (mut session, _) = Session::new(premise, *at)?;
@@ -275,15 +307,26 @@ pub fn judge<'a>(events: impl IntoIterator<Item = &'a Event>) -> Result<Outcome,
 
 /// What the case text of a premise says.
 fn setting(premise: &Premise, edition: &'static Edition) -> Result<Setting, SessionError> {
-    let source = premise.case.as_ref().ok_or_else(|| SessionError::NoCase(String::new()))?;
+    let source = premise
+        .case
+        .as_ref()
+        .ok_or_else(|| SessionError::NoCase(String::new()))?;
     let dialect = dialect(edition).ok_or_else(|| SessionError::Protocol(premise.protocol.clone()))?;
     let mut case = None;
     let mut states = BTreeMap::new();
     let mut files = Vec::new();
     for (index, file) in source.files.iter().enumerate() {
         files.push((file.path.clone(), Arc::<str>::from(file.text.as_str())));
+        if !file.path.ends_with(".case") && !file.path.ends_with(".state") {
+            // The vocabulary of the protocol travels along for people; it decides nothing here.
+            continue;
+        }
         let parsed = plugfest_case::parse(&file.path, &file.text);
-        if let Some(problem) = parsed.1.iter().find(|d| d.severity == plugfest_case::Severity::Error) {
+        if let Some(problem) = parsed
+            .1
+            .iter()
+            .find(|d| d.severity == plugfest_case::Severity::Error)
+        {
             return Err(SessionError::Case(format!("{}: {}", file.path, problem.message)));
         }
         for item in parsed.0.items {

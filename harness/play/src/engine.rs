@@ -27,6 +27,9 @@ use crate::player::{Player, Reply, reply};
 const MAX_TRACE_EVENTS: u64 = 200_000;
 /// A side of a self-play waits no longer for the other at a stage.
 const STAGE_PATIENCE: Duration = Duration::from_secs(900);
+/// In self-play what a side does comes this much after the moment that both sides reach at once, so that the other
+/// side, whose deadline is the same moment, is past it.
+const AFTER_YOU: Duration = Duration::from_millis(1);
 /// A station that was refused or cut off tries again after this.
 const REDIAL: Duration = Duration::from_secs(1);
 /// CALLs of ours that may wait for their turn.
@@ -391,6 +394,8 @@ impl<W: Write> Game<'_, W> {
         let now = self.on.clock.now();
         match command {
             Command::Call { action, overlay, .. } => {
+                self.after_you().await;
+                let now = self.on.clock.now();
                 let model = self.on.player.call(&action, now);
                 let payload = self.filled(overlay.over(model), &overlay.holes, &action, Part::Request);
                 self.enqueue(Outgoing {
@@ -506,6 +511,12 @@ impl<W: Write> Game<'_, W> {
         Ok(())
     }
 
+    async fn after_you(&self) {
+        if self.on.meeting.is_some() {
+            self.on.clock.until(self.on.clock.now() + AFTER_YOU).await;
+        }
+    }
+
     /// Lets the next stage begin; in self-play when both sides are there.
     async fn stage(&mut self, name: &'static str) -> Result<(), EngineError> {
         let Some(meeting) = self.on.meeting.clone() else {
@@ -535,6 +546,7 @@ impl<W: Write> Game<'_, W> {
         .await?;
         let owner = plugfest_case::verbs::find(&verb).and_then(plugfest_case::verbs::VerbSpec::role);
         if owner.is_some_and(|owner| owner != self.dut) {
+            self.after_you().await;
             let outcome = self.on.player.perform(&verb, &args);
             if plugfest_case::verbs::may_disconnect(&verb) && self.on.lines.dials() {
                 self.restart(&verb);
@@ -552,10 +564,14 @@ impl<W: Write> Game<'_, W> {
 
     /// The played station is switched off and on, or loses its network.
     fn restart(&mut self, verb: &str) {
+        if verb == "station.stop" {
+            // What it still says with power in reserve goes out first; the line is cut when it starts again.
+            return;
+        }
         self.on.lines.drop_all();
         self.redial = None;
         match verb {
-            "net.down" | "station.stop" => self.on.lines.refuse(true),
+            "net.down" => self.on.lines.refuse(true),
             _ => {
                 self.on.lines.refuse(false);
                 self.on.player.restarted();
@@ -592,6 +608,9 @@ impl<W: Write> Game<'_, W> {
 
     /// Fields that a line wants to be there and that the model does not have.
     fn filled(&self, mut payload: Json, holes: &[String], action: &str, part: Part) -> Json {
+        if let Some(ty) = self.edition.message(action, part) {
+            plugfest_judge::conform(ty, &mut payload);
+        }
         if holes.iter().all(|hole| payload.pointer(hole).is_some()) || self.edition.action(action).is_none() {
             return payload;
         }

@@ -650,6 +650,9 @@ async fn open(dialer: Dialer, request: RequestUpgrade, limits: Limits, keys: Cha
         .send(stream, &HeadLimits::default(), keys)
         .await
         .map_err(text)?;
+    if response.head.raw.is_empty() {
+        return Err((Some(asked), None, "cut before an answer".to_owned(), Vec::new()));
+    }
     let said = Head {
         line: format!(
             "{} {} {}",

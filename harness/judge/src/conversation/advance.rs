@@ -73,7 +73,9 @@ impl Seq {
         let item = &self.items[i];
         match &item.node {
             Node::Optional(seq) if !seq.touched() => {
-                let later = self.items[i + 1..self.next].iter().any(|j| j.done() && !j.is_optional());
+                let later = self.items[i + 1..self.next]
+                    .iter()
+                    .any(|j| j.done() && !j.is_optional());
                 match (&item.stmt.mods.within, self.clock(i)) {
                     (None, _) => true,
                     (Some(_), None) => later,
@@ -93,7 +95,11 @@ impl Seq {
     pub(super) fn close_window(&mut self, cx: &Cx) {
         for item in &mut self.items[self.phase..self.next] {
             if item.open() {
-                item.state = if matches!(item.node, Node::Many(_)) { State::Met } else { State::Left };
+                item.state = if matches!(item.node, Node::Many(_)) {
+                    State::Met
+                } else {
+                    State::Left
+                };
                 item.met = Some(cx.now());
             }
         }
@@ -258,7 +264,8 @@ impl Item {
             Node::Raw(sending) => {
                 if let Kind::Raw { text, .. } = &stmt.kind {
                     let text = cx.values.evaluate(text, frame)?;
-                    cx.commands.push(Command::Raw(text.as_str().unwrap_or_default().to_owned()));
+                    cx.commands
+                        .push(Command::Raw(text.as_str().unwrap_or_default().to_owned()));
                     *sending = Sending::Commanded;
                 }
             }
@@ -428,12 +435,10 @@ impl Item {
 
 impl Expect {
     /// Sends our answer as the line says, or leaves it to ordinary behaviour.
-    pub(super) fn reply_now(
-        &mut self,
-        frame: super::scope::FrameId,
-        cx: &mut Cx,
-    ) -> Result<(), ValueError> {
-        let Some(taken) = self.taken.clone() else { return Ok(()) };
+    pub(super) fn reply_now(&mut self, frame: super::scope::FrameId, cx: &mut Cx) -> Result<(), ValueError> {
+        let Some(taken) = self.taken.clone() else {
+            return Ok(());
+        };
         self.reply = Sending::Commanded;
         let form = self.answers.iter().find_map(|stmt| match &stmt.kind {
             Kind::Answer(answer) => Some(answer.forms.clone()),
@@ -447,7 +452,11 @@ impl Expect {
             });
             return Ok(());
         };
-        let chosen = if forms.len() > 1 { cx.choose(forms.len() as u32) as usize } else { 0 };
+        let chosen = if forms.len() > 1 {
+            cx.choose(forms.len() as u32) as usize
+        } else {
+            0
+        };
         if matches!(forms[chosen], AnswerForm::Silence) {
             self.reply = Sending::Done;
         }
@@ -492,16 +501,25 @@ pub(super) fn send_answer(
         },
         AnswerForm::Error { code } => {
             let code = match code {
-                plugfest_case::ir::Pattern::Value(expr) => {
-                    cx.values.evaluate(expr, frame)?.as_str().unwrap_or("GenericError").to_owned()
-                }
+                plugfest_case::ir::Pattern::Value(expr) => cx
+                    .values
+                    .evaluate(expr, frame)?
+                    .as_str()
+                    .unwrap_or("GenericError")
+                    .to_owned(),
                 _ => "GenericError".to_owned(),
             };
-            Command::AnswerError { conn, id: id.to_owned(), action: action.to_owned(), code }
+            Command::AnswerError {
+                conn,
+                id: id.to_owned(),
+                action: action.to_owned(),
+                code,
+            }
         }
-        AnswerForm::Silence => {
-            Command::Silence { conn, id: id.to_owned() }
-        }
+        AnswerForm::Silence => Command::Silence {
+            conn,
+            id: id.to_owned(),
+        },
     };
     cx.commands.push(command);
     Ok(())
@@ -573,7 +591,11 @@ impl Reach {
                         }
                     );
                     let item = Item::new(Arc::new(stmt.clone()), 0, frame, false, Node::Nothing);
-                    let verdict = if self.header { Verdict::Blocked } else { Verdict::Fail };
+                    let verdict = if self.header {
+                        Verdict::Blocked
+                    } else {
+                        Verdict::Fail
+                    };
                     cx.stop(&item, verdict, "state", text);
                     return Ok(false);
                 }
@@ -593,7 +615,8 @@ impl Reach {
             }
             self.child = None;
             if !self.holds(&state, state_frame, cx) {
-                self.reasons.push(format!("way {} was gone and the state does not hold", self.way));
+                self.reasons
+                    .push(format!("way {} was gone and the state does not hold", self.way));
             }
         }
     }
@@ -605,22 +628,25 @@ impl Reach {
             cx.failure = Some(failure);
             return;
         }
-        let place = failure.finding.line.as_ref().map_or_else(String::new, |l| format!(" ({}:{})", l.file, l.line));
+        let place = failure
+            .finding
+            .line
+            .as_ref()
+            .map_or_else(String::new, |l| format!(" ({}:{})", l.file, l.line));
         let detail = if failure.finding.expected.is_empty() {
             String::new()
         } else {
-            format!(", expected {}, got {}", failure.finding.expected, failure.finding.actual)
+            format!(
+                ", expected {}, got {}",
+                failure.finding.expected, failure.finding.actual
+            )
         };
-        self.reasons.push(format!("{}{detail}{place}", failure.finding.message));
+        self.reasons
+            .push(format!("{}{detail}{place}", failure.finding.message));
         self.child = None;
     }
 
-    fn holds(
-        &self,
-        state: &plugfest_case::ir::State,
-        frame: super::scope::FrameId,
-        cx: &Cx,
-    ) -> bool {
+    fn holds(&self, state: &plugfest_case::ir::State, frame: super::scope::FrameId, cx: &Cx) -> bool {
         match &state.probe {
             Some(probe) => super::check::truth(cx, &probe.text, frame).unwrap_or(false),
             None => self.way > 0,
@@ -640,7 +666,9 @@ impl Reach {
             let value = super::check::value(cx, &export.value.text, state_frame).unwrap_or(Json::Null);
             exports.insert(&export.name.text, value);
         }
-        cx.values.scopes.bind(frame, &name.text, Json::Object(exports), false);
+        cx.values
+            .scopes
+            .bind(frame, &name.text, Json::Object(exports), false);
     }
 
     /// Opens the next way that the driver can go. False when there is none left.
@@ -719,7 +747,11 @@ pub(super) fn given_items(
 impl Cx {
     pub(super) fn ask(&mut self, verb: &str, args: Json) -> u32 {
         let call = self.next_ask();
-        self.commands.push(Command::Ask { call, verb: verb.to_owned(), args });
+        self.commands.push(Command::Ask {
+            call,
+            verb: verb.to_owned(),
+            args,
+        });
         call
     }
 }
@@ -732,12 +764,20 @@ impl Overlay {
         } else {
             Json::Object(Object::new())
         };
-        self.over(model)
+        let mut payload = self.over(model);
+        if let Some(ty) = edition.message(action, plugfest_protocol::Part::Request) {
+            conform(ty, &mut payload);
+        }
+        payload
     }
 
     /// The overlay on the payload that a side would send by itself.
     pub fn over(&self, model: Json) -> Json {
-        let mut payload = if self.exactly { Json::Object(Object::new()) } else { model.clone() };
+        let mut payload = if self.exactly {
+            Json::Object(Object::new())
+        } else {
+            model.clone()
+        };
         merge(&mut payload, &Json::Object(self.values.clone()));
         for pointer in &self.absent {
             payload.remove_pointer(pointer);
@@ -750,6 +790,42 @@ impl Overlay {
             }
         }
         payload
+    }
+}
+
+/// Writes values as their fields want them: `10` is the text `"10"` where the standard has a text (configuration
+/// values), and a whole decimal is an integer where it has an integer.
+pub fn conform(ty: &plugfest_protocol::ObjectType, payload: &mut Json) {
+    let Json::Object(object) = payload else { return };
+    for field in &ty.fields {
+        let Some(value) = object.get_mut(&field.name) else { continue };
+        match value {
+            Json::Array(items) if field.array.is_some() => {
+                items.iter_mut().for_each(|item| conform_value(&field.ty, item));
+            }
+            value => conform_value(&field.ty, value),
+        }
+    }
+}
+
+fn conform_value(ty: &plugfest_protocol::Type, value: &mut Json) {
+    use plugfest_protocol::Type;
+    match (ty, &*value) {
+        (Type::Object(inner), Json::Object(_)) => conform(inner, value),
+        (Type::Str { .. }, Json::Number(n)) => *value = Json::from(n.to_string()),
+        (Type::Str { .. }, Json::Bool(b)) => *value = Json::from(b.to_string()),
+        (Type::Str { .. }, Json::Array(items)) => {
+            // A list in a text is written with commas (OCPP-1.6 9).
+            let words: Vec<String> =
+                items.iter().map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned)).collect();
+            *value = Json::from(words.join(","));
+        }
+        (Type::Int { .. }, Json::Number(n)) => {
+            if let Some(whole) = n.as_i64() {
+                *value = Json::from(whole);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -774,4 +850,3 @@ pub(super) fn answers_to(link: &AnswerLink, conn: u32, id: &str, cx: &Cx) -> boo
         AnswerLink::Named(name) => cx.named.get(name).is_some_and(|(c, i, _)| *c == conn && i == id),
     }
 }
-

@@ -67,7 +67,9 @@ fn configuration(cx: &Cx) -> Json {
 /// The value of an expression.
 pub(super) fn value(cx: &Cx, text: &str, frame: FrameId) -> Result<Json, String> {
     let program = Program::parse(text).map_err(|e| e.to_string())?;
-    program.evaluate(&View { cx, frame }).map_err(|e: CelFailure| e.to_string())
+    program
+        .evaluate(&View { cx, frame })
+        .map_err(|e: CelFailure| e.to_string())
 }
 
 /// The truth of an expression; anything but a boolean is an error.
@@ -82,5 +84,7 @@ pub(super) fn truth(cx: &Cx, text: &str, frame: FrameId) -> Result<bool, String>
 
 /// Each part of an expression with its value, for the message of a failed check.
 pub(super) fn parts(cx: &Cx, text: &str, frame: FrameId) -> Vec<(String, String)> {
-    Program::parse(text).map(|p| p.explain(&View { cx, frame })).unwrap_or_default()
+    Program::parse(text)
+        .map(|p| p.explain(&View { cx, frame }))
+        .unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use super::advance::answers_to;
 use super::context::Cx;
 use super::pattern::{Bound, Mismatch};
 use super::scope::FrameId;
-use super::tree::{Expect, Item, Node, Prompt, Seq, Sending, State, Taken, bind_message};
+use super::tree::{Expect, Item, Node, Prompt, Sending, Seq, State, Taken, bind_message};
 use crate::finding::Finding;
 use crate::verdict::Verdict;
 
@@ -62,7 +62,9 @@ impl Seq {
 
     fn offer_limited(&mut self, message: Message<'_>, pass: Pass, free_only: bool, cx: &mut Cx) -> bool {
         let head = (self.phase..self.next).find(|&i| self.is_head(i, cx));
-        let Some(taken) = self.find_taker(message, pass, free_only, head, cx) else { return false };
+        let Some(taken) = self.find_taker(message, pass, free_only, head, cx) else {
+            return false;
+        };
         self.close_passed(taken, cx);
         true
     }
@@ -94,7 +96,9 @@ impl Seq {
             if Some(i) == head || !self.items[i].open() || !self.is_free(i, cx) {
                 continue;
             }
-            let Node::Expect(expect) = &self.items[i].node else { continue };
+            let Node::Expect(expect) = &self.items[i].node else {
+                continue;
+            };
             if expect.taken.is_some() {
                 continue;
             }
@@ -142,8 +146,15 @@ impl Seq {
 
     /// True for a message whose place in the order is free (rule 5).
     fn is_free(&self, i: usize, cx: &Cx) -> bool {
-        let Node::Expect(expect) = &self.items[i].node else { return false };
-        !self.pinned && cx.story.edition.action(&expect.call.action.text).is_some_and(|a| a.free_order)
+        let Node::Expect(expect) = &self.items[i].node else {
+            return false;
+        };
+        !self.pinned
+            && cx
+                .story
+                .edition
+                .action(&expect.call.action.text)
+                .is_some_and(|a| a.free_order)
     }
 
     /// A later line takes the message with the finding that it came too soon.
@@ -204,7 +215,9 @@ impl Seq {
 
     /// The first `never` that forbids this message.
     pub(super) fn forbidding(&self, message: Message<'_>, cx: &Cx) -> Option<Item> {
-        self.items[self.phase..self.next].iter().find_map(|item| item.forbidding(message, cx))
+        self.items[self.phase..self.next]
+            .iter()
+            .find_map(|item| item.forbidding(message, cx))
     }
 }
 
@@ -214,9 +227,10 @@ impl Item {
             return None;
         }
         match &self.node {
-            Node::Never(calls, NeverScope::For(_), Some(_)) => {
-                calls.iter().any(|call| forbids(call, self.frame, message, cx)).then(|| self.clone())
-            }
+            Node::Never(calls, NeverScope::For(_), Some(_)) => calls
+                .iter()
+                .any(|call| forbids(call, self.frame, message, cx))
+                .then(|| self.clone()),
             Node::AnyOrder(members) => members.iter().find_map(|m| m.forbidding(message, cx)),
             Node::InOrder(seq) | Node::Optional(seq) => seq.forbidding(message, cx),
             Node::Either(e) => e.chosen.and_then(|c| e.branches[c].1.forbidding(message, cx)),
@@ -237,12 +251,23 @@ impl Item {
             return false;
         }
         if pass == Pass::Later
-            && matches!(self.node, Node::Expect(_) | Node::Answered(..) | Node::ExpectConnect(_))
+            && matches!(
+                self.node,
+                Node::Expect(_) | Node::Answered(..) | Node::ExpectConnect(_)
+            )
         {
             return false;
         }
         match (&mut self.node, message) {
-            (Node::Expect(expect), Message::Call { conn, id, action, payload }) => {
+            (
+                Node::Expect(expect),
+                Message::Call {
+                    conn,
+                    id,
+                    action,
+                    payload,
+                },
+            ) => {
                 if expect.taken.is_some() || !picks(expect, self.frame, action, payload, cx) {
                     return false;
                 }
@@ -253,7 +278,15 @@ impl Item {
                 self.take_call(conn, id, action, payload, clock, cx);
                 true
             }
-            (Node::Answered(answer, link), Message::Answer { conn, id, action, answer: got }) => {
+            (
+                Node::Answered(answer, link),
+                Message::Answer {
+                    conn,
+                    id,
+                    action,
+                    answer: got,
+                },
+            ) => {
                 if !answers_to(link, conn, id, cx) {
                     return false;
                 }
@@ -269,7 +302,8 @@ impl Item {
             (Node::ExpectConnect(expect), Message::Opened { properties, .. }) => {
                 let mut bound = Bound::new();
                 let fits =
-                    cx.values.match_object(&expect.payload, properties, None, self.frame, "", &mut bound);
+                    cx.values
+                        .match_object(&expect.payload, properties, None, self.frame, "", &mut bound);
                 match (pass, fits) {
                     (Pass::Fit, Err(_)) => false,
                     (_, Err(mismatch)) => {
@@ -316,7 +350,9 @@ impl Item {
             }
             (Node::Many(_), Message::Call { .. }) if !free_only => self.offer_many(message, pass, cx),
             (Node::Reach(reach), _) => {
-                let Some(child) = reach.child.as_mut() else { return false };
+                let Some(child) = reach.child.as_mut() else {
+                    return false;
+                };
                 let taken = child.offer_limited(message, pass, free_only, cx);
                 if cx.failed() {
                     reach.way_failed(cx);
@@ -329,11 +365,15 @@ impl Item {
 
     fn offer_many(&mut self, message: Message<'_>, pass: Pass, cx: &mut Cx) -> bool {
         let (frame, src) = (self.frame, self.src);
-        let Node::Many(many) = &mut self.node else { return false };
+        let Node::Many(many) = &mut self.node else {
+            return false;
+        };
         if many.closed || pass == Pass::Later {
             return false;
         }
-        let Ok(mut seq) = Seq::new(&many.many.body, src, frame, true, cx) else { return false };
+        let Ok(mut seq) = Seq::new(&many.many.body, src, frame, true, cx) else {
+            return false;
+        };
         seq.arm_only(cx);
         seq.base = Some(many.last.unwrap_or_else(|| cx.now()));
         let enough = many.count >= many.min && matches!(many.many.until, Until::Next);
@@ -347,7 +387,10 @@ impl Item {
         many.last = Some(cx.now());
         if let (Until::Fits(pattern), Message::Call { action, payload, .. }) = (&many.many.until, message) {
             let ty = object_type(cx, action, Part::Request);
-            let fits = cx.values.match_object(pattern, payload, ty, frame, "", &mut Bound::new()).is_ok();
+            let fits = cx
+                .values
+                .match_object(pattern, payload, ty, frame, "", &mut Bound::new())
+                .is_ok();
             many.closed |= fits;
         }
         many.open.push(seq);
@@ -372,9 +415,15 @@ impl Item {
     ) {
         let now = cx.now();
         let frame = self.frame;
-        let Node::Expect(expect) = &mut self.node else { return };
-        expect.taken =
-            Some(Taken { conn, id: id.to_owned(), action: action.to_owned(), at: now });
+        let Node::Expect(expect) = &mut self.node else {
+            return;
+        };
+        expect.taken = Some(Taken {
+            conn,
+            id: id.to_owned(),
+            action: action.to_owned(),
+            at: now,
+        });
         let call = expect.call.clone();
         cx.line_met(self, false);
         cx.note_taken(conn, id, false, self, action);
@@ -403,9 +452,12 @@ impl Item {
         }
         bind_message(cx, self, payload, now);
         if let Some(name) = &self.stmt.mods.bind {
-            cx.named.insert(name.text.clone(), (conn, id.to_owned(), action.to_owned()));
+            cx.named
+                .insert(name.text.clone(), (conn, id.to_owned(), action.to_owned()));
         }
-        let Node::Expect(expect) = &mut self.node else { return };
+        let Node::Expect(expect) = &mut self.node else {
+            return;
+        };
         if expect.reply != Sending::Idle {
             return;
         }
@@ -439,8 +491,12 @@ impl Item {
         if waited + tolerance >= least {
             return None;
         }
-        let mut finding =
-            cx.finding(self, Some(action), "early", format!("{action} came sooner than it may"));
+        let mut finding = cx.finding(
+            self,
+            Some(action),
+            "early",
+            format!("{action} came sooner than it may"),
+        );
         finding.expected = format!("not before {:.1} s", least.as_secs_f64());
         finding.actual = format!("after {:.1} s", waited.as_secs_f64());
         Some(finding)
@@ -459,7 +515,8 @@ impl Item {
         match result {
             Ok(bound) => {
                 self.bind(bound, cx);
-                if let Got::Result(payload) = got {
+                // A CALL line of ours without answer line has bound its own message already.
+                if let (Got::Result(payload), Kind::Answer(_)) = (got, &self.stmt.kind) {
                     let at = cx.now();
                     bind_message(cx, self, payload, at);
                 }
@@ -476,13 +533,19 @@ impl Item {
 
     /// An answer to a CALL of ours; true if it was the one that this line waits for.
     pub(super) fn answered(&mut self, message: Message<'_>, cx: &mut Cx) -> bool {
-        let Message::Answer { conn, id, action, answer: got } = message else { return false };
+        let Message::Answer {
+            conn,
+            id,
+            action,
+            answer: got,
+        } = message
+        else {
+            return false;
+        };
         let frame = self.frame;
         match &mut self.node {
             Node::Send(send) => {
-                if send.link.is_some()
-                    || !send.sent.as_ref().is_some_and(|(c, i, _)| *c == conn && i == id)
-                {
+                if send.link.is_some() || !send.sent.as_ref().is_some_and(|(c, i, _)| *c == conn && i == id) {
                     return false;
                 }
                 let answers = send.answers.clone();
@@ -490,7 +553,9 @@ impl Item {
                 let result = match answers.iter().find(|s| matches!(s.kind, Kind::Answer(_))) {
                     Some(stmt) => {
                         line.stmt = std::sync::Arc::clone(stmt);
-                        let Kind::Answer(answer) = &stmt.kind else { return false };
+                        let Kind::Answer(answer) = &stmt.kind else {
+                            return false;
+                        };
                         match_answer(&answer.forms, got, action, frame, cx)
                     }
                     None => accepted(got, action, cx).map(|()| Bound::new()),
@@ -509,7 +574,9 @@ impl Item {
             },
             Node::Many(many) => many.open.iter_mut().any(|s| s.answered(message, cx)),
             Node::Reach(reach) => {
-                let Some(child) = reach.child.as_mut() else { return false };
+                let Some(child) = reach.child.as_mut() else {
+                    return false;
+                };
                 let mine = child.answered(message, cx);
                 if cx.failed() {
                     reach.way_failed(cx);
@@ -528,9 +595,17 @@ impl Item {
     }
 
     fn mismatch(&self, mismatch: Mismatch, action: Option<&str>, what: &str, cx: &Cx) -> Finding {
-        let place = if mismatch.pointer.is_empty() { String::new() } else { format!(" at {}", mismatch.pointer) };
-        let mut finding =
-            cx.finding(self, action, "field", format!("{what} says something else{place}"));
+        let place = if mismatch.pointer.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", mismatch.pointer)
+        };
+        let mut finding = cx.finding(
+            self,
+            action,
+            "field",
+            format!("{what} says something else{place}"),
+        );
         finding.expected = mismatch.expected;
         finding.actual = mismatch.actual;
         finding.pointer = Some(mismatch.pointer);
@@ -574,7 +649,9 @@ fn picks(expect: &Expect, frame: FrameId, action: &str, payload: &Json, cx: &Cx)
     }
     let ty = object_type(cx, action, Part::Request);
     let pattern = picked(&expect.call, cx);
-    cx.values.match_object(&pattern, payload, ty, frame, "", &mut Bound::new()).is_ok()
+    cx.values
+        .match_object(&pattern, payload, ty, frame, "", &mut Bound::new())
+        .is_ok()
 }
 
 /// The picks of a line as a pattern of their own.
@@ -582,7 +659,12 @@ pub(super) fn picked(call: &Call, cx: &Cx) -> ObjectPattern {
     if let Some(picks) = &call.picks {
         return picks.clone();
     }
-    let keys = cx.story.edition.action(&call.action.text).map(|a| a.keys.clone()).unwrap_or_default();
+    let keys = cx
+        .story
+        .edition
+        .action(&call.action.text)
+        .map(|a| a.keys.clone())
+        .unwrap_or_default();
     let fields = call
         .payload
         .fields
@@ -597,22 +679,21 @@ pub(super) fn picked(call: &Call, cx: &Cx) -> ObjectPattern {
             field
         })
         .collect();
-    ObjectPattern { fields, ..ObjectPattern::default() }
+    ObjectPattern {
+        fields,
+        ..ObjectPattern::default()
+    }
 }
 
-fn verify(
-    call: &Call,
-    frame: FrameId,
-    action: &str,
-    payload: &Json,
-    cx: &Cx,
-) -> Result<Bound, Mismatch> {
+fn verify(call: &Call, frame: FrameId, action: &str, payload: &Json, cx: &Cx) -> Result<Bound, Mismatch> {
     let ty = object_type(cx, action, Part::Request);
     let mut bound = Bound::new();
     if let Some(picks) = &call.picks {
-        cx.values.match_object(picks, payload, ty, frame, "", &mut bound)?;
+        cx.values
+            .match_object(picks, payload, ty, frame, "", &mut bound)?;
     }
-    cx.values.match_object(&call.payload, payload, ty, frame, "", &mut bound)?;
+    cx.values
+        .match_object(&call.payload, payload, ty, frame, "", &mut bound)?;
     Ok(bound)
 }
 
@@ -631,10 +712,10 @@ fn free_key(expect: &Expect, frame: FrameId, cx: &Cx) -> (String, Vec<Json>) {
 
 /// True if a message is one that a `never` names.
 pub(super) fn forbids(call: &Call, frame: FrameId, message: Message<'_>, cx: &Cx) -> bool {
-    let Message::Call { action, payload, .. } = message else { return false };
-    call.action.text == action
-        && cx.is_dut(&call.speaker)
-        && verify(call, frame, action, payload, cx).is_ok()
+    let Message::Call { action, payload, .. } = message else {
+        return false;
+    };
+    call.action.text == action && cx.is_dut(&call.speaker) && verify(call, frame, action, payload, cx).is_ok()
 }
 
 /// Matches an answer against the forms of its line.
@@ -675,12 +756,14 @@ fn match_form(
     match (form, got) {
         (AnswerForm::Result(pattern), Got::Result(payload)) => {
             let ty = object_type(cx, action, Part::Response);
-            cx.values.match_object(pattern, payload, ty, frame, "", &mut bound)?;
+            cx.values
+                .match_object(pattern, payload, ty, frame, "", &mut bound)?;
             Ok(bound)
         }
         (AnswerForm::Error { code: pattern }, Got::Error { code, .. }) => {
             let value = Json::from(code);
-            cx.values.match_pattern(pattern, Some(&value), None, frame, "", &mut bound)?;
+            cx.values
+                .match_pattern(pattern, Some(&value), None, frame, "", &mut bound)?;
             Ok(bound)
         }
         (form, got) => Err(Mismatch {
@@ -718,8 +801,15 @@ fn accepted(got: Got<'_>, action: &str, cx: &Cx) -> Result<(), Mismatch> {
         });
     };
     let violations = plugfest_protocol::validate(cx.story.edition, action, Part::Response, payload);
-    match violations.into_iter().find(|v| v.severity == plugfest_protocol::Severity::Must) {
+    match violations
+        .into_iter()
+        .find(|v| v.severity == plugfest_protocol::Severity::Must)
+    {
         None => Ok(()),
-        Some(v) => Err(Mismatch { pointer: v.pointer, expected: v.expected, actual: v.got }),
+        Some(v) => Err(Mismatch {
+            pointer: v.pointer,
+            expected: v.expected,
+            actual: v.got,
+        }),
     }
 }

@@ -13,6 +13,9 @@ use super::value::ValueError;
 use crate::dialect::Written;
 use crate::verdict::Verdict;
 
+/// The stage at which both sides have their configuration.
+pub(super) const CONFIGURED: &str = "configured";
+
 /// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -21,6 +24,8 @@ enum Step {
     Writing(usize),
     Rebooting,
     Booting,
+    /// Both sides of a self-play meet here, so that neither runs ahead of the other.
+    Meeting,
     Done,
 }
 
@@ -85,12 +90,18 @@ impl Configure {
                     if !self.restoring {
                         cx.restore.push((key.clone(), Json::Null));
                     }
-                    cx.commands.push(Command::SetModel { key: key.clone(), value: value.clone() });
+                    cx.commands.push(Command::SetModel {
+                        key: key.clone(),
+                        value: value.clone(),
+                    });
                 }
-                self.step = Step::Done;
+                self.meet(cx);
             } else if self.restoring {
-                self.writes =
-                    self.entries.iter().map(|(k, v, _)| (k.clone(), v.clone(), None)).collect();
+                self.writes = self
+                    .entries
+                    .iter()
+                    .map(|(k, v, _)| (k.clone(), v.clone(), None))
+                    .collect();
                 self.write(0, cx);
             } else {
                 let keys: Vec<String> = self.entries.iter().map(|(k, ..)| k.clone()).collect();
@@ -102,7 +113,7 @@ impl Configure {
         if self.step == Step::Booting && cx.linked && boots(cx) > self.boot_before {
             let booted = super::check::value(cx, "boot()", 0).ok();
             if booted.as_ref().and_then(Json::as_str) == Some("Accepted") {
-                self.step = Step::Done;
+                self.meet(cx);
             }
         }
         self.step == Step::Done
@@ -125,7 +136,13 @@ impl Configure {
         }
         self.sent = None;
         let Got::Result(payload) = got else {
-            self.give_up(Verdict::Blocked, format!("the configuration CALL was answered by {}", super::claim::said(got)));
+            self.give_up(
+                Verdict::Blocked,
+                format!(
+                    "the configuration CALL was answered by {}",
+                    super::claim::said(got)
+                ),
+            );
             return true;
         };
         match self.step {
@@ -142,7 +159,10 @@ impl Configure {
         for (key, wanted, if_implemented) in self.entries.clone() {
             let Some(there) = values.iter().find(|v| v.key.eq_ignore_ascii_case(&key)) else {
                 if !if_implemented {
-                    self.give_up(Verdict::Blocked, format!("the device does not know the configuration key {key}"));
+                    self.give_up(
+                        Verdict::Blocked,
+                        format!("the device does not know the configuration key {key}"),
+                    );
                     return;
                 }
                 continue;
@@ -172,8 +192,26 @@ impl Configure {
             self.step = Step::Rebooting;
             call(action, payload, cx);
         } else {
+            self.meet(cx);
+        }
+    }
+
+    fn meet(&mut self, cx: &mut Cx) {
+        if self.restoring {
+            self.step = Step::Done;
+            return;
+        }
+        self.step = Step::Meeting;
+        cx.commands.push(Command::Stage(CONFIGURED));
+    }
+
+    /// The meeting took place; true if it was ours.
+    pub(super) fn met(&mut self) -> bool {
+        let mine = self.step == Step::Meeting;
+        if mine {
             self.step = Step::Done;
         }
+        mine
     }
 
     fn written(&mut self, i: usize, payload: &Json, cx: &mut Cx) {
@@ -187,7 +225,10 @@ impl Configure {
                 return;
             }
             Written::Unknown => {
-                self.give_up(Verdict::Blocked, format!("the device shows {key} but cannot write it"));
+                self.give_up(
+                    Verdict::Blocked,
+                    format!("the device shows {key} but cannot write it"),
+                );
                 return;
             }
         }
@@ -208,7 +249,7 @@ impl Configure {
 
     pub(super) fn deadline(&self, cx: &Cx) -> Option<Timestamp> {
         match (self.step, &self.sent) {
-            (Step::Done | Step::Begin, _) => None,
+            (Step::Done | Step::Begin | Step::Meeting, _) => None,
             (Step::Booting, _) | (_, None) => Some(self.since? + cx.timeout("reboot", 120)),
             (_, Some((_, _, at))) => Some(*at + cx.timeout("message", 30)),
         }
@@ -216,7 +257,10 @@ impl Configure {
 
     pub(super) fn expire(&mut self, cx: &Cx) {
         if self.deadline(cx).is_some_and(|d| cx.over(d)) {
-            self.give_up(Verdict::Blocked, "the device did not answer while it was configured".to_owned());
+            self.give_up(
+                Verdict::Blocked,
+                "the device did not answer while it was configured".to_owned(),
+            );
         }
     }
 }
@@ -227,20 +271,30 @@ fn call(action: &str, payload: Json, cx: &mut Cx) {
         speaker: "csms".to_owned(),
         number: 1,
         action: action.to_owned(),
-        overlay: Overlay { values, exactly: true, ..Overlay::default() },
+        overlay: Overlay {
+            values,
+            exactly: true,
+            ..Overlay::default()
+        },
     });
 }
 
 /// How often the DUT has booted in this trace.
 fn boots(cx: &Cx) -> u64 {
-    cx.facts.fact("boots").and_then(Json::as_i64).map_or(0, i64::unsigned_abs)
+    cx.facts
+        .fact("boots")
+        .and_then(Json::as_i64)
+        .map_or(0, i64::unsigned_abs)
 }
 
 /// Configuration values are texts; lists and booleans compare without regard to case and spaces.
 fn same_text(a: &Json, b: &Json) -> bool {
     let norm = |v: &Json| {
         let text = v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-        text.split(',').map(|p| p.trim().to_ascii_lowercase()).collect::<Vec<_>>().join(",")
+        text.split(',')
+            .map(|p| p.trim().to_ascii_lowercase())
+            .collect::<Vec<_>>()
+            .join(",")
     };
     norm(a) == norm(b)
 }

@@ -116,7 +116,11 @@ impl Cx {
 
     /// True once a deadline of that moment is over: events of the same moment come before it.
     pub(super) fn over(&self, deadline: Timestamp) -> bool {
-        if self.tick { deadline <= self.values.now } else { deadline < self.values.now }
+        if self.tick {
+            deadline <= self.values.now
+        } else {
+            deadline < self.values.now
+        }
     }
 
     pub(super) fn is_dut(&self, speaker: &Speaker) -> bool {
@@ -168,7 +172,8 @@ impl Cx {
     /// How long a CALL of the DUT may take to come: its own entry, or the general one.
     pub(super) fn action_timeout(&self, action: &str) -> Duration {
         let own = self.values.params.get("timeout").and_then(|t| t.get(action));
-        own.and_then(super::value::as_duration).unwrap_or_else(|| self.timeout("action", 30))
+        own.and_then(super::value::as_duration)
+            .unwrap_or_else(|| self.timeout("action", 30))
     }
 
     /// A fact of `if`: a PICS code, a configuration value, or a CEL expression over both.
@@ -211,7 +216,13 @@ impl Cx {
     /// A finding of a line.
     pub(super) fn finding(&self, item: &Item, action: Option<&str>, rule: &str, message: String) -> Finding {
         let should = item.stmt.mods.should
-            || self.story.case.header.level.as_ref().is_some_and(|l| l.text == "should");
+            || self
+                .story
+                .case
+                .header
+                .level
+                .as_ref()
+                .is_some_and(|l| l.text == "should");
         let level = if should { Level::Should } else { Level::Must };
         Finding {
             rule: format!("line/{rule}"),
@@ -262,7 +273,11 @@ impl Cx {
         if self.taken.len() >= super::MAX_LINES {
             return;
         }
-        let what = if answer { format!("the answer to {action}") } else { action.to_owned() };
+        let what = if answer {
+            format!("the answer to {action}")
+        } else {
+            action.to_owned()
+        };
         let mut finding = self.finding(item, Some(action), "twice", format!("{what} came twice"));
         finding.expected = "one message".to_owned();
         finding.actual = format!("a second one with message id {id:?}");
@@ -274,7 +289,12 @@ impl Cx {
         if self.lines.len() < super::MAX_LINES
             && let Some(line) = self.line(item)
         {
-            self.lines.push(LineMet { line, event: self.seq, answer, span: item.stmt.span });
+            self.lines.push(LineMet {
+                line,
+                event: self.seq,
+                answer,
+                span: item.stmt.span,
+            });
         }
     }
 }

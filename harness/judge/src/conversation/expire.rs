@@ -5,7 +5,7 @@ use plugfest_protocol::Timestamp;
 
 use super::Waiting;
 use super::context::Cx;
-use super::tree::{Item, Node, Prompt, Seq, Sending, State};
+use super::tree::{Item, Node, Prompt, Sending, Seq, State};
 use crate::finding::Level;
 use crate::verdict::Verdict;
 
@@ -48,8 +48,10 @@ impl Item {
         let length = |e| cx.values.duration(e, self.frame).unwrap_or_default();
         if let Some(every) = &mods.every {
             let since = cx.last_of(action).map_or(clock, |last| last.max(clock));
-            let tolerance =
-                every.tolerance.as_ref().map_or_else(|| cx.values.tolerance("late", 5), &length);
+            let tolerance = every
+                .tolerance
+                .as_ref()
+                .map_or_else(|| cx.values.tolerance("late", 5), &length);
             return Some(since + length(&every.value) + tolerance);
         }
         let after = mods.after.as_ref().map(|t| length(&t.value)).unwrap_or_default();
@@ -204,7 +206,11 @@ impl Item {
                     }
                     (None, _) if late => {
                         let text = format!("{action} could not be sent: the device has no connection");
-                        let verdict = if cx.away_asked { Verdict::Fail } else { Verdict::Inconclusive };
+                        let verdict = if cx.away_asked {
+                            Verdict::Fail
+                        } else {
+                            Verdict::Inconclusive
+                        };
                         let item = self.clone();
                         cx.stop(&item, verdict, "away", text);
                     }
@@ -217,7 +223,9 @@ impl Item {
 
     /// A line that asks for no answer at all.
     fn wants_silence(&self) -> bool {
-        let Node::Send(send) = &self.node else { return false };
+        let Node::Send(send) = &self.node else {
+            return false;
+        };
         send.answers.iter().any(|s| match &s.kind {
             Kind::Answer(a) => a.forms.iter().any(|f| matches!(f, AnswerForm::Silence)),
             _ => false,
@@ -264,7 +272,9 @@ impl Item {
         if let Some(within) = &self.stmt.mods.within {
             return cx.values.duration(within, self.frame).unwrap_or_default();
         }
-        let Node::Either(either) = &self.node else { return cx.timeout("action", 30) };
+        let Node::Either(either) = &self.node else {
+            return cx.timeout("action", 30);
+        };
         // The most patient branch decides.
         either
             .branches
@@ -280,12 +290,7 @@ impl Item {
     }
 
     /// The moment at which a `many` that is not complete has failed.
-    fn many_end(
-        &self,
-        clock: Option<Timestamp>,
-        last: Option<Timestamp>,
-        cx: &Cx,
-    ) -> Option<Timestamp> {
+    fn many_end(&self, clock: Option<Timestamp>, last: Option<Timestamp>, cx: &Cx) -> Option<Timestamp> {
         if let Some(within) = &self.stmt.mods.within {
             return Some(clock? + cx.values.duration(within, self.frame).unwrap_or_default());
         }
@@ -336,13 +341,24 @@ impl Item {
                     .iter()
                     .map(|f| format!("{}: {}", f.name.text, cx.values.describe(&f.pattern, self.frame)))
                     .collect();
-                let which = if which.is_empty() { String::new() } else { format!("({})", which.join(", ")) };
-                let rest = if rest.is_empty() { String::new() } else { format!(" {{ {} }}", rest.join(", ")) };
+                let which = if which.is_empty() {
+                    String::new()
+                } else {
+                    format!("({})", which.join(", "))
+                };
+                let rest = if rest.is_empty() {
+                    String::new()
+                } else {
+                    format!(" {{ {} }}", rest.join(", "))
+                };
                 format!("{}{which}{rest}", e.call.action.text)
             }
             Node::Answered(answer, _) => {
-                let forms: Vec<_> =
-                    answer.forms.iter().map(|f| super::claim::describe_form(f, self.frame, cx)).collect();
+                let forms: Vec<_> = answer
+                    .forms
+                    .iter()
+                    .map(|f| super::claim::describe_form(f, self.frame, cx))
+                    .collect();
                 forms.join(" or ")
             }
             Node::ExpectConnect(_) => "a connection".to_owned(),

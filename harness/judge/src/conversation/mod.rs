@@ -29,6 +29,7 @@ use claim::{Got, Message, Pass};
 use context::{Cx, Story};
 use tree::Seq;
 
+pub use advance::conform;
 pub use pattern::Overlay;
 pub use value::ValueError;
 
@@ -317,7 +318,10 @@ impl Conversation {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         match self.stage {
             Stage::Done => None,
-            Stage::Probe => self.probed.or(self.began).map(|t| t + self.cx.timeout("message", 30)),
+            Stage::Probe => self
+                .probed
+                .or(self.began)
+                .map(|t| t + self.cx.timeout("message", 30)),
             _ => self.seq.deadline(&self.cx),
         }
     }
@@ -326,7 +330,10 @@ impl Conversation {
     pub fn waiting(&self) -> Option<Waiting> {
         match self.stage {
             Stage::Done => None,
-            Stage::Probe => Some(Waiting { what: "a sign of life".to_owned(), until: self.next_deadline() }),
+            Stage::Probe => Some(Waiting {
+                what: "a sign of life".to_owned(),
+                until: self.next_deadline(),
+            }),
             _ => self.seq.waiting(&self.cx),
         }
     }
@@ -340,7 +347,10 @@ impl Conversation {
     pub fn told(&self) -> Told {
         let body_done = self.stage > Stage::Body && self.ended.is_none();
         Told {
-            ended: self.ended.clone().or_else(|| self.cx.failure.as_ref().map(|f| f.finding.clone())),
+            ended: self
+                .ended
+                .clone()
+                .or_else(|| self.cx.failure.as_ref().map(|f| f.finding.clone())),
             findings: self.cx.findings.clone(),
             aftermath: self.aftermath.clone(),
             complete: body_done,
@@ -368,35 +378,81 @@ impl Conversation {
     fn message(&mut self, seen: Seen<'_>) {
         use plugfest_trace::Party::{Dut, Us};
         match seen {
-            Seen::Call { conn, from: Dut, id, action, payload } => {
-                self.call_of_dut(Message::Call { conn, id, action, payload }, conn, id, action);
+            Seen::Call {
+                conn,
+                from: Dut,
+                id,
+                action,
+                payload,
+            } => {
+                self.call_of_dut(
+                    Message::Call {
+                        conn,
+                        id,
+                        action,
+                        payload,
+                    },
+                    conn,
+                    id,
+                    action,
+                );
             }
-            Seen::Call { conn, from: Us, id, action, payload } => {
+            Seen::Call {
+                conn,
+                from: Us,
+                id,
+                action,
+                payload,
+            } => {
                 self.call_of_ours(conn, id, action, payload);
             }
-            Seen::Answer { conn, from: Dut, call, answer } => {
+            Seen::Answer {
+                conn,
+                from: Dut,
+                call,
+                answer,
+            } => {
                 let answer = match answer {
                     AnswerSeen::Result(payload) => Got::Result(payload),
                     AnswerSeen::Error { code, description } => Got::Error { code, description },
                 };
-                if self.probe_call.as_ref().is_some_and(|(c, i)| *c == conn && *i == call.id) {
+                if self
+                    .probe_call
+                    .as_ref()
+                    .is_some_and(|(c, i)| *c == conn && *i == call.id)
+                {
                     self.stage = Stage::Done;
                     self.cx.commands.push(Command::Done);
                     return;
                 }
-                let message = Message::Answer { conn, id: &call.id, action: &call.action, answer };
+                let message = Message::Answer {
+                    conn,
+                    id: &call.id,
+                    action: &call.action,
+                    answer,
+                };
                 if self.running() && !self.seq.answered(message, &mut self.cx) {
                     self.claim(message);
                 }
             }
-            Seen::Answer { conn, from: Us, call, answer } => {
+            Seen::Answer {
+                conn,
+                from: Us,
+                call,
+                answer,
+            } => {
                 let payload = match answer {
                     AnswerSeen::Result(payload) => Some(payload),
                     AnswerSeen::Error { .. } => None,
                 };
-                self.seq.replied(conn, &call.id, &call.action, payload, &mut self.cx);
+                self.seq
+                    .replied(conn, &call.id, &call.action, payload, &mut self.cx);
             }
-            Seen::Stray { conn, from: Dut, frame } => {
+            Seen::Stray {
+                conn,
+                from: Dut,
+                frame,
+            } => {
                 self.second(conn, frame.id(), true);
             }
             _ => {}
@@ -404,13 +460,20 @@ impl Conversation {
     }
 
     fn call_of_dut(&mut self, message: Message<'_>, conn: u32, id: &str, action: &str) {
-        let forbidden = self
-            .seq
-            .forbidding(message, &self.cx)
-            .or_else(|| self.cx.watchers.iter().find(|w| watches(w, message, &self.cx)).cloned());
+        let forbidden = self.seq.forbidding(message, &self.cx).or_else(|| {
+            self.cx
+                .watchers
+                .iter()
+                .find(|w| watches(w, message, &self.cx))
+                .cloned()
+        });
         if let Some(line) = forbidden.filter(|_| self.running()) {
-            let mut finding =
-                self.cx.finding(&line, Some(action), "never", format!("{action} came although it must not"));
+            let mut finding = self.cx.finding(
+                &line,
+                Some(action),
+                "never",
+                format!("{action} came although it must not"),
+            );
             finding.expected = format!("no {action}");
             finding.actual = match message {
                 Message::Call { payload, .. } => payload.to_string(),
@@ -421,7 +484,11 @@ impl Conversation {
         let again = self.second(conn, id, false);
         let taken = !again && self.running() && !self.cx.failed() && self.claim(message);
         if !taken {
-            self.cx.commands.push(Command::Ordinary { conn, id: id.to_owned(), action: action.to_owned() });
+            self.cx.commands.push(Command::Ordinary {
+                conn,
+                id: id.to_owned(),
+                action: action.to_owned(),
+            });
             if self.running() {
                 if self.unclaimed.len() < MAX_LINES {
                     self.unclaimed.push(self.cx.seq);
@@ -442,7 +509,11 @@ impl Conversation {
 
     /// A message that took a line and comes again; true if it is one.
     fn second(&mut self, conn: u32, id: &str, answer: bool) -> bool {
-        let hit = self.cx.taken.iter().find(|(c, i, a, _)| *c == conn && i == id && *a == answer);
+        let hit = self
+            .cx
+            .taken
+            .iter()
+            .find(|(c, i, a, _)| *c == conn && i == id && *a == answer);
         let Some((.., finding)) = hit else { return false };
         let mut finding = finding.clone();
         finding.event = Some(self.cx.seq);
@@ -485,10 +556,21 @@ impl Conversation {
             What::Performed { call, outcome } => {
                 self.seq.performed(*call, outcome, &mut self.cx);
             }
+            What::Stage { name } if name == config::CONFIGURED => {
+                self.seq.configured();
+            }
             What::Link { .. } => {
                 self.seq.linked(&mut self.cx);
             }
-            What::Opened { conn, identity, subprotocol, security, by, request, .. } => {
+            What::Opened {
+                conn,
+                identity,
+                subprotocol,
+                security,
+                by,
+                request,
+                ..
+            } => {
                 self.cx.away_asked = false;
                 let mut properties = Object::new();
                 properties.insert("identity", identity.as_str());
@@ -501,13 +583,23 @@ impl Conversation {
                 properties.insert("path", request.line.split(' ').nth(1).unwrap_or_default());
                 let properties = Json::Object(properties);
                 if *by == plugfest_trace::Party::Dut {
-                    self.claim(Message::Opened { conn: *conn, properties: &properties });
+                    self.claim(Message::Opened {
+                        conn: *conn,
+                        properties: &properties,
+                    });
                 } else {
                     self.seq.dialled(None, &mut self.cx);
                 }
             }
-            What::Refused { by: plugfest_trace::Party::Us, response, reason, .. } => {
-                let said = response.as_ref().map_or_else(|| reason.clone(), |r| r.line.clone());
+            What::Refused {
+                by: plugfest_trace::Party::Us,
+                response,
+                reason,
+                ..
+            } => {
+                let said = response
+                    .as_ref()
+                    .map_or_else(|| reason.clone(), |r| r.line.clone());
                 self.seq.dialled(Some(&said), &mut self.cx);
             }
             What::Interrupted { by } => {
@@ -667,8 +759,12 @@ fn restore_items(cx: &mut Cx) -> Seq {
 
 /// True if a `never … until end` forbids this message.
 fn watches(item: &tree::Item, message: Message<'_>, cx: &Cx) -> bool {
-    let tree::Node::Never(calls, ..) = &item.node else { return false };
-    calls.iter().any(|call| claim::forbids(call, item.frame, message, cx))
+    let tree::Node::Never(calls, ..) = &item.node else {
+        return false;
+    };
+    calls
+        .iter()
+        .any(|call| claim::forbids(call, item.frame, message, cx))
 }
 
 impl Seq {

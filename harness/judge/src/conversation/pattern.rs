@@ -130,7 +130,11 @@ impl Values {
             }
             (Pattern::Not(inner), value) => {
                 match self.match_pattern(inner, value, ty, frame, at, &mut Bound::new()) {
-                    Ok(()) => Err(mismatch_opt(at, &format!("not {}", self.describe(inner, frame)), value)),
+                    Ok(()) => Err(mismatch_opt(
+                        at,
+                        &format!("not {}", self.describe(inner, frame)),
+                        value,
+                    )),
                     Err(_) => Ok(()),
                 }
             }
@@ -142,11 +146,19 @@ impl Values {
             (Pattern::Any, Some(_)) => Ok(()),
             (Pattern::Value(expr), Some(v)) => {
                 let expected = self.value_of(expr, frame, at)?;
-                if same(ty, &expected, v) { Ok(()) } else { Err(mismatch(at, &expected.to_string(), v)) }
+                if same(ty, &expected, v) {
+                    Ok(())
+                } else {
+                    Err(mismatch(at, &expected.to_string(), v))
+                }
             }
             (Pattern::SameAs(expr), Some(v)) => {
                 let expected = self.value_of(expr, frame, at)?;
-                if same(ty, &expected, v) { Ok(()) } else { Err(mismatch(at, &expected.to_string(), v)) }
+                if same(ty, &expected, v) {
+                    Ok(())
+                } else {
+                    Err(mismatch(at, &expected.to_string(), v))
+                }
             }
             (Pattern::Compare(op, expr), Some(v)) => {
                 let expected = self.value_of(expr, frame, at)?;
@@ -161,7 +173,11 @@ impl Values {
                 let tolerance = self.tolerance("clock", 10);
                 match (as_instant(&expected), as_instant(v)) {
                     (Some(a), Some(b)) if a.distance(b) <= tolerance => Ok(()),
-                    _ => Err(mismatch(at, &format!("{expected} ± {} s", tolerance.as_secs()), v)),
+                    _ => Err(mismatch(
+                        at,
+                        &format!("{expected} ± {} s", tolerance.as_secs()),
+                        v,
+                    )),
                 }
             }
             (Pattern::About(expr, own), Some(v)) => {
@@ -176,7 +192,11 @@ impl Values {
                 let fits = v.as_str().is_some_and(|text| {
                     regex_lite::Regex::new(regex).is_ok_and(|compiled| compiled.is_match(text))
                 });
-                if fits { Ok(()) } else { Err(mismatch(at, &format!("a text matching /{regex}/"), v)) }
+                if fits {
+                    Ok(())
+                } else {
+                    Err(mismatch(at, &format!("a text matching /{regex}/"), v))
+                }
             }
             (Pattern::Object(inner), Some(v)) => {
                 let object = match ty {
@@ -187,7 +207,9 @@ impl Values {
             }
             (Pattern::Array(inner), Some(v)) => self.match_array(inner, v, ty, frame, at, bound),
             (Pattern::Each(inner), Some(v)) => {
-                let Some(items) = v.as_array() else { return Err(mismatch(at, "a list", v)) };
+                let Some(items) = v.as_array() else {
+                    return Err(mismatch(at, "a list", v));
+                };
                 for (i, item) in items.iter().enumerate() {
                     self.match_pattern(inner, Some(item), ty, frame, &format!("{at}/{i}"), bound)?;
                 }
@@ -207,7 +229,9 @@ impl Values {
         at: &str,
         bound: &mut Bound,
     ) -> Matched {
-        let Some(items) = value.as_array() else { return Err(mismatch(at, "a list", value)) };
+        let Some(items) = value.as_array() else {
+            return Err(mismatch(at, "a list", value));
+        };
         let patterns: Vec<&Pattern> = pattern
             .items
             .iter()
@@ -232,7 +256,10 @@ impl Values {
 
     /// Matches elements in order; `..` may stand for any run. Lists in messages are short and patterns shorter, so
     /// plain backtracking is enough; `best` keeps the mismatch that got furthest.
-    #[expect(clippy::too_many_arguments, reason = "a recursive walk over two lists with its context")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a recursive walk over two lists with its context"
+    )]
     fn match_run(
         &self,
         patterns: &[ArrayItem],
@@ -253,11 +280,18 @@ impl Values {
                 (index..=items.len()).any(|i| self.match_run(rest, items, i, ty, frame, at, bound, best))
             }
             Some((ArrayItem::Item(pattern), rest)) => {
-                let Some(item) = items.get(index) else { return false };
+                let Some(item) = items.get(index) else {
+                    return false;
+                };
                 let mut inner = Bound::new();
-                if let Err(e) =
-                    self.match_pattern(pattern, Some(item), ty, frame, &format!("{at}/{index}"), &mut inner)
-                {
+                if let Err(e) = self.match_pattern(
+                    pattern,
+                    Some(item),
+                    ty,
+                    frame,
+                    &format!("{at}/{index}"),
+                    &mut inner,
+                ) {
                     *best = e;
                     return false;
                 }
@@ -313,7 +347,10 @@ impl Values {
 
     /// What a played side says for an object pattern.
     pub(super) fn build(&self, pattern: &ObjectPattern, frame: FrameId) -> Result<Overlay, ValueError> {
-        let mut overlay = Overlay { exactly: pattern.exactly, ..Overlay::default() };
+        let mut overlay = Overlay {
+            exactly: pattern.exactly,
+            ..Overlay::default()
+        };
         for other in &pattern.same_as {
             let other = self.evaluate(other, frame)?;
             for (name, value) in other.as_object().into_iter().flat_map(Object::iter) {
@@ -435,13 +472,19 @@ impl Values {
             .iter()
             .map(|f| format!("{}: {}", f.name.text, self.describe(&f.pattern, frame)))
             .collect();
-        if parts.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", parts.join(", ")) }
+        if parts.is_empty() {
+            "{}".to_owned()
+        } else {
+            format!("{{ {} }}", parts.join(", "))
+        }
     }
 
     fn shown(&self, expr: &Expr, frame: FrameId) -> String {
         // Describing must not use up ids.
         let fresh = self.fresh.get();
-        let text = self.evaluate(expr, frame).map_or_else(|e| e.to_string(), |v| v.to_string());
+        let text = self
+            .evaluate(expr, frame)
+            .map_or_else(|e| e.to_string(), |v| v.to_string());
         self.fresh.set(fresh);
         text
     }
@@ -527,7 +570,9 @@ fn beyond(op: CompareOp, limit: &Json) -> Json {
             _ => instant.to_rfc3339(),
         });
     }
-    let Some(number) = decimal(limit) else { return limit.clone() };
+    let Some(number) = decimal(limit) else {
+        return limit.clone();
+    };
     let one = rust_decimal::Decimal::ONE;
     Json::from(match op {
         CompareOp::Lt => number - one,

@@ -26,7 +26,11 @@ impl Scopes {
     /// A frame of its own: a case, or one use of a state or phrase with its parameters.
     pub(super) fn open(&mut self, values: BTreeMap<String, Json>) -> FrameId {
         let id = self.frames.len();
-        self.frames.push(Frame { parent: None, values, home: id });
+        self.frames.push(Frame {
+            parent: None,
+            values,
+            home: id,
+        });
         id
     }
 
@@ -61,7 +65,10 @@ impl Scopes {
             values.insert(name.to_owned(), value);
             return;
         }
-        match values.entry(name.to_owned()).or_insert_with(|| Json::Array(Vec::new())) {
+        match values
+            .entry(name.to_owned())
+            .or_insert_with(|| Json::Array(Vec::new()))
+        {
             Json::Array(list) => list.push(value),
             other => *other = Json::Array(vec![value]),
         }
@@ -70,7 +77,10 @@ impl Scopes {
     /// Makes sure that a list name exists, so that `many (0..)` binds an empty list.
     pub(super) fn bind_empty_list(&mut self, frame: FrameId, name: &str) {
         let home = self.frames[frame].home;
-        self.frames[home].values.entry(name.to_owned()).or_insert_with(|| Json::Array(Vec::new()));
+        self.frames[home]
+            .values
+            .entry(name.to_owned())
+            .or_insert_with(|| Json::Array(Vec::new()));
     }
 
     /// Everything visible from a frame, for the messages of failed checks.
@@ -119,6 +129,12 @@ mod tests {
         let case = scopes.open(BTreeMap::new());
         scopes.bind(case, "q", Json::from(1), true);
         scopes.bind(case, "q", Json::from(2), true);
-        assert_eq!(scopes.value(case, "q").and_then(Json::as_array).map(<[Json]>::len), Some(2));
+        assert_eq!(
+            scopes
+                .value(case, "q")
+                .and_then(Json::as_array)
+                .map(<[Json]>::len),
+            Some(2)
+        );
     }
 }

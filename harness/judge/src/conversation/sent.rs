@@ -9,7 +9,7 @@ use plugfest_trace::Outcome;
 use super::claim::object_type;
 use super::context::Cx;
 use super::pattern::Bound;
-use super::tree::{Item, Node, Prompt, Seq, Sending, bind_message};
+use super::tree::{Item, Node, Prompt, Sending, Seq, bind_message};
 use crate::verdict::Verdict;
 
 impl Seq {
@@ -35,6 +35,18 @@ impl Seq {
     /// A link operation of ours was done.
     pub(super) fn linked(&mut self, cx: &mut Cx) -> bool {
         (self.phase..self.next).any(|i| self.items[i].open() && self.items[i].linked(cx))
+    }
+
+    /// Both sides have their configuration.
+    pub(super) fn configured(&mut self) -> bool {
+        (self.phase..self.next).any(|i| {
+            let item = &mut self.items[i];
+            item.open()
+                && match &mut item.node {
+                    Node::Config(config) => config.met(),
+                    node => inner(node).into_iter().any(Seq::configured),
+                }
+        })
     }
 
     /// A connection of ours came up, or was refused in these words.
@@ -63,7 +75,10 @@ impl Item {
         let now = cx.now();
         match &mut self.node {
             Node::Send(send) => {
-                if send.sending != Sending::Commanded || send.sent.is_some() || send.call.action.text != action {
+                if send.sending != Sending::Commanded
+                    || send.sent.is_some()
+                    || send.call.action.text != action
+                {
                     return false;
                 }
                 send.sending = Sending::Done;
@@ -83,12 +98,14 @@ impl Item {
                     let kind = ty.and_then(|t| t.field(&field.name.text)).map(|f| &f.ty);
                     let value = payload.get(&field.name.text);
                     let _unjudged =
-                        cx.values.match_pattern(&field.pattern, value, kind, self.frame, "", &mut bound);
+                        cx.values
+                            .match_pattern(&field.pattern, value, kind, self.frame, "", &mut bound);
                 }
                 self.bind(bound, cx);
                 bind_message(cx, self, payload, now);
                 if let Some(name) = &self.stmt.mods.bind {
-                    cx.named.insert(name.text.clone(), (conn, id.to_owned(), action.to_owned()));
+                    cx.named
+                        .insert(name.text.clone(), (conn, id.to_owned(), action.to_owned()));
                 }
                 if linked.is_some() {
                     self.finish(now);
@@ -96,7 +113,9 @@ impl Item {
                 true
             }
             Node::Config(config) => config.was_sent(conn, id, cx),
-            node => inner(node).into_iter().any(|seq| seq.sent(conn, id, action, payload, cx)),
+            node => inner(node)
+                .into_iter()
+                .any(|seq| seq.sent(conn, id, action, payload, cx)),
         }
     }
 
@@ -104,18 +123,27 @@ impl Item {
         let frame = self.frame;
         match &mut self.node {
             Node::Expect(expect) => {
-                let mine = expect.taken.as_ref().is_some_and(|t| t.conn == conn && t.id == id);
+                let mine = expect
+                    .taken
+                    .as_ref()
+                    .is_some_and(|t| t.conn == conn && t.id == id);
                 if !mine || expect.reply == Sending::Done {
                     return false;
                 }
                 expect.reply = Sending::Done;
-                let stmt = expect.answers.iter().find(|s| matches!(s.kind, Kind::Answer(_))).cloned();
+                let stmt = expect
+                    .answers
+                    .iter()
+                    .find(|s| matches!(s.kind, Kind::Answer(_)))
+                    .cloned();
                 if let (Some(stmt), Some(payload)) = (stmt, payload) {
                     self.bind_answer(&stmt, action, payload, frame, cx);
                 }
                 true
             }
-            node => inner(node).into_iter().any(|seq| seq.replied(conn, id, action, payload, cx)),
+            node => inner(node)
+                .into_iter()
+                .any(|seq| seq.replied(conn, id, action, payload, cx)),
         }
     }
 
@@ -129,13 +157,17 @@ impl Item {
         cx: &mut Cx,
     ) {
         let Kind::Answer(answer) = &stmt.kind else { return };
-        let Some(AnswerForm::Result(pattern)) = answer.forms.first() else { return };
+        let Some(AnswerForm::Result(pattern)) = answer.forms.first() else {
+            return;
+        };
         let ty = object_type(cx, action, Part::Response);
         let mut bound = Bound::new();
         for field in &pattern.fields {
             let kind = ty.and_then(|t| t.field(&field.name.text)).map(|f| &f.ty);
             let value = payload.get(&field.name.text);
-            let _unjudged = cx.values.match_pattern(&field.pattern, value, kind, frame, "", &mut bound);
+            let _unjudged = cx
+                .values
+                .match_pattern(&field.pattern, value, kind, frame, "", &mut bound);
         }
         self.bind(bound, cx);
         let mut line = self.clone();
@@ -172,8 +204,12 @@ impl Item {
                 };
                 cx.line_met(self, false);
                 if !met {
-                    let mut finding =
-                        cx.finding(self, None, "connect", "the connection was met in another way".to_owned());
+                    let mut finding = cx.finding(
+                        self,
+                        None,
+                        "connect",
+                        "the connection was met in another way".to_owned(),
+                    );
                     finding.expected = wanted.map_or_else(|| "accepted".to_owned(), |w| format!("{w:?}"));
                     finding.actual = refused.unwrap_or("accepted").to_owned();
                     if cx.fail(finding) {
@@ -213,7 +249,9 @@ impl Item {
                 }
                 true
             }
-            node => inner(node).into_iter().any(|seq| seq.performed(call, outcome, cx)),
+            node => inner(node)
+                .into_iter()
+                .any(|seq| seq.performed(call, outcome, cx)),
         }
     }
 
@@ -221,9 +259,7 @@ impl Item {
     fn refused(&mut self, verb: &str, outcome: &Outcome, cx: &mut Cx) -> bool {
         let (verdict, text) = match outcome {
             Outcome::Done | Outcome::Returned { .. } => return false,
-            Outcome::Unsupported { why } => {
-                (Verdict::Blocked, format!("the driver cannot do {verb}: {why}"))
-            }
+            Outcome::Unsupported { why } => (Verdict::Blocked, format!("the driver cannot do {verb}: {why}")),
             Outcome::Skipped => (Verdict::Blocked, format!("{verb} was skipped by a person")),
             Outcome::Failed { why } => (Verdict::Error, format!("the driver failed at {verb}: {why}")),
         };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use plugfest_case::ir::{Answer, Branch, Call, Given, Kind, Link, Many, NeverScope, Stmt, Until, Verb, Welcome};
+use plugfest_case::ir::{
+    Answer, Branch, Call, Given, Kind, Link, Many, NeverScope, Stmt, Until, Verb, Welcome,
+};
 use plugfest_protocol::{Json, Timestamp};
 
 use super::context::Cx;
@@ -227,12 +229,24 @@ impl Seq {
     ) -> Result<Self, ValueError> {
         let mut items = Vec::new();
         unroll(stmts, src, frame, listed, cx, &mut items)?;
-        Ok(Self { items, phase: 0, next: 0, base: None, pinned: false })
+        Ok(Self {
+            items,
+            phase: 0,
+            next: 0,
+            base: None,
+            pinned: false,
+        })
     }
 
     /// A sequence of ready items.
     pub(super) fn of(items: Vec<Item>) -> Self {
-        Self { items, phase: 0, next: 0, base: None, pinned: false }
+        Self {
+            items,
+            phase: 0,
+            next: 0,
+            base: None,
+            pinned: false,
+        }
     }
 
     /// True when the first thing in it is something that we do.
@@ -243,7 +257,16 @@ impl Seq {
 
 impl Item {
     pub(super) fn new(stmt: Arc<Stmt>, src: usize, frame: FrameId, listed: bool, node: Node) -> Self {
-        Self { stmt, src, frame, listed, state: State::Idle, armed: None, met: None, node }
+        Self {
+            stmt,
+            src,
+            frame,
+            listed,
+            state: State::Idle,
+            armed: None,
+            met: None,
+            node,
+        }
     }
 
     /// True for what waits for the DUT; false for what we do, which opens a phase.
@@ -289,8 +312,16 @@ fn unroll(
     while let Some((stmt, after)) = rest.split_first() {
         rest = after;
         match &stmt.kind {
-            Kind::Each { var, set, except, body } => {
-                let except = except.as_ref().map(|e| cx.values.evaluate(e, frame)).transpose()?;
+            Kind::Each {
+                var,
+                set,
+                except,
+                body,
+            } => {
+                let except = except
+                    .as_ref()
+                    .map(|e| cx.values.evaluate(e, frame))
+                    .transpose()?;
                 for member in cx.values.members(set, frame)? {
                     if Some(&member) != except.as_ref() {
                         let inner = cx.values.scopes.inner(frame, &var.text, member);
@@ -345,7 +376,9 @@ fn belongs(stmt: &Stmt) -> bool {
 
 /// True for an `either` whose branches begin with an answer.
 fn answered_below(stmt: Option<&Stmt>) -> bool {
-    let Some(Kind::Either { branches }) = stmt.map(|s| &s.kind) else { return false };
+    let Some(Kind::Either { branches }) = stmt.map(|s| &s.kind) else {
+        return false;
+    };
     branches.iter().any(|b| b.body.first().is_some_and(belongs))
 }
 
@@ -371,7 +404,13 @@ fn exchange(
         }
         Kind::Call(call) => {
             let link = (answers.is_empty() && answered_below(next)).then(|| cx.new_link());
-            Node::Send(Send { call: call.clone(), answers, sending: Sending::Idle, sent: None, link })
+            Node::Send(Send {
+                call: call.clone(),
+                answers,
+                sending: Sending::Idle,
+                sent: None,
+                link,
+            })
         }
         Kind::Connect(peer) => {
             let welcome = answers.iter().find_map(|s| match &s.kind {
@@ -380,9 +419,18 @@ fn exchange(
             });
             let payload = peer.payload.clone();
             if cx.is_dut(&peer.speaker) {
-                Node::ExpectConnect(ExpectConnect { payload, welcome, gated: false })
+                Node::ExpectConnect(ExpectConnect {
+                    payload,
+                    welcome,
+                    gated: false,
+                })
             } else {
-                Node::Dial(DialState { payload, welcome, sending: Sending::Idle, since: None })
+                Node::Dial(DialState {
+                    payload,
+                    welcome,
+                    sending: Sending::Idle,
+                    since: None,
+                })
             }
         }
         _ => Node::Nothing,
@@ -442,8 +490,14 @@ fn node(stmt: &Stmt, src: usize, frame: FrameId, listed: bool, cx: &mut Cx) -> R
             for branch in branches {
                 seqs.push((branch.clone(), Seq::new(&branch.body, src, frame, listed, cx)?));
             }
-            let own = seqs.iter().any(|(_, seq)| seq.own_first());
-            Node::Either(Either { branches: seqs, chosen: None, own, still_until: None })
+            // `nothing` is chosen by whoever chooses among the rest.
+            let own = seqs.iter().any(|(b, seq)| b.nothing_within.is_none() && seq.own_first());
+            Node::Either(Either {
+                branches: seqs,
+                chosen: None,
+                own,
+                still_until: None,
+            })
         }
         Kind::Optional { body } => {
             let seq = Seq::new(body, src, frame, listed, cx)?;
@@ -506,7 +560,9 @@ fn repeat_own(
             if let (true, Until::Fits(last), Kind::Call(call)) =
                 (i + 1 == count, &many.until, &mut first.kind)
             {
-                call.payload.fields.retain(|f| !last.fields.iter().any(|l| l.name.text == f.name.text));
+                call.payload
+                    .fields
+                    .retain(|f| !last.fields.iter().any(|l| l.name.text == f.name.text));
                 call.payload.fields.extend(last.fields.iter().cloned());
             }
         }

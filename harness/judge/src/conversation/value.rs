@@ -62,12 +62,18 @@ impl Values {
                 return combine(*op, &left, &right);
             }
             ExprKind::List(items) => Json::Array(
-                items.iter().map(|item| self.evaluate(item, frame)).collect::<Result<_, _>>()?,
+                items
+                    .iter()
+                    .map(|item| self.evaluate(item, frame))
+                    .collect::<Result<_, _>>()?,
             ),
             ExprKind::Pairs(pairs) => {
                 let mut list = Vec::with_capacity(pairs.len());
                 for (key, value) in pairs {
-                    list.push(Json::Array(vec![self.evaluate(key, frame)?, self.evaluate(value, frame)?]));
+                    list.push(Json::Array(vec![
+                        self.evaluate(key, frame)?,
+                        self.evaluate(value, frame)?,
+                    ]));
                 }
                 Json::Array(list)
             }
@@ -94,7 +100,9 @@ impl Values {
     pub(super) fn param(&self, path: &[String]) -> Result<Json, ValueError> {
         let mut value = &self.params;
         for name in path {
-            value = value.get(name).ok_or_else(|| ValueError::NoParam(path.join(".")))?;
+            value = value
+                .get(name)
+                .ok_or_else(|| ValueError::NoParam(path.join(".")))?;
         }
         Ok(value.clone())
     }
@@ -131,7 +139,9 @@ impl Values {
 /// A JSON number of seconds as a duration.
 pub(super) fn as_duration(value: &Json) -> Option<Duration> {
     let micros = (value.as_decimal()? * rust_decimal::Decimal::from(1_000_000)).trunc();
-    Some(Duration::from_micros(u64::try_from(i64::try_from(micros).ok()?.max(0)).ok()?))
+    Some(Duration::from_micros(
+        u64::try_from(i64::try_from(micros).ok()?.max(0)).ok()?,
+    ))
 }
 
 /// Milliseconds as a JSON number of seconds.
@@ -149,7 +159,9 @@ fn combine(op: BinaryOp, left: &Json, right: &Json) -> Result<Json, ValueError> 
     let bad = || ValueError::NotANumber(format!("{left} and {right}"));
     if let Some(instant) = as_instant(left) {
         if let (BinaryOp::Sub, Some(other)) = (op, as_instant(right)) {
-            return Ok(seconds(u64::try_from(instant.distance(other).as_millis()).unwrap_or(u64::MAX)));
+            return Ok(seconds(
+                u64::try_from(instant.distance(other).as_millis()).unwrap_or(u64::MAX),
+            ));
         }
         let offset = as_duration(right).ok_or_else(bad)?;
         return Ok(Json::from(match op {
@@ -161,7 +173,10 @@ fn combine(op: BinaryOp, left: &Json, right: &Json) -> Result<Json, ValueError> 
     if let (BinaryOp::Add, Some(a), Some(b)) = (op, left.as_str(), right.as_str()) {
         return Ok(Json::from(format!("{a}{b}")));
     }
-    let (a, b) = (left.as_decimal().ok_or_else(bad)?, right.as_decimal().ok_or_else(bad)?);
+    let (a, b) = (
+        left.as_decimal().ok_or_else(bad)?,
+        right.as_decimal().ok_or_else(bad)?,
+    );
     let result = match op {
         BinaryOp::Add => a.checked_add(b),
         BinaryOp::Sub => a.checked_sub(b),

@@ -9,7 +9,9 @@ mod connection;
 mod decoder;
 mod flaw;
 mod frame;
+mod gather;
 mod head;
+mod head_flaw;
 mod identity;
 mod upgrade;
 
@@ -18,6 +20,7 @@ pub use connection::{Connection, Ending, Incoming, Traffic};
 pub use decoder::{Decoder, Limits, WireEvent};
 pub use flaw::WireFlaw;
 pub use frame::{Encoder, Length, Mask, Opcode, OutFrame, Side};
-pub use head::{HeadFlaw, HeadLimits, Header, Headers, RequestHead, ResponseHead};
+pub use head::{HeadLimits, Header, Headers, RequestHead, ResponseHead};
+pub use head_flaw::HeadFlaw;
 pub use identity::{IdentityError, decode_segment, encode_segment};
 pub use upgrade::{Acceptance, Refusal, RequestUpgrade, ServerUpgrade, UpgradeResponse, receive_upgrade};

@@ -13,7 +13,8 @@ use super::auth::BasicAuth;
 use super::connection::Connection;
 use super::decoder::{Decoder, Limits};
 use super::frame::{Encoder, Side};
-use super::head::{HeadFlaw, HeadLimits, Header, RequestHead, ResponseHead, read_head};
+use super::head::{HeadLimits, Header, RequestHead, ResponseHead, read_head};
+use super::head_flaw::HeadFlaw;
 
 /// Reads a request to upgrade; what is wrong with it stands in the head. Bound its time.
 ///
