@@ -148,7 +148,8 @@ impl<W: Write> Snapshots<W> {
         } else {
             writeln!(
                 self.out,
-                "; accept with `cargo insta review`, or rename .snap.new to .snap"
+                "; accept with `cargo insta review --workspace-root {}`, or rename .snap.new to .snap",
+                self.folder.display()
             )?;
         }
         self.out.flush()

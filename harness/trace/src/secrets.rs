@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -84,6 +85,13 @@ impl Marker {
             forms: Arc::new(Forms::default()),
             places: Places::default(),
         }
+    }
+
+    /// A marker with a key that nobody knows: one for each run, cloned for each of its traces.
+    pub fn fresh() -> io::Result<Self> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)?;
+        Ok(Self::new(key))
     }
 
     /// A marker for a run in which nothing is secret: imports, and tests. Places that the catalogue marks are still
@@ -351,6 +359,11 @@ mod tests {
         other.add("password", SECRET.as_bytes());
         assert_eq!(marker().mark_text(SECRET), marker().mark_text(SECRET));
         assert_ne!(marker().mark_text(SECRET), other.mark_text(SECRET));
+        let [mut one, mut two] = [Marker::fresh().unwrap(), Marker::fresh().unwrap()];
+        one.add("password", SECRET.as_bytes());
+        two.add("password", SECRET.as_bytes());
+        assert_eq!(one.mark_text(SECRET), one.clone().mark_text(SECRET));
+        assert_ne!(one.mark_text(SECRET), two.mark_text(SECRET));
     }
 
     #[test]

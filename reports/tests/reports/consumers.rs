@@ -6,6 +6,7 @@ use crate::fixture::{HOSTILE, MODEL, Make, NOT_RUN, RUN};
 use base64::Engine as _;
 use plugfest_judge::Verdict;
 use plugfest_reports::{Format, Run};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use scraper::{Html, Selector};
 use sha2::Digest as _;
 
@@ -135,7 +136,7 @@ fn junit_lets_no_text_become_xml() {
     let text: String = failure
         .unwrap()
         .descendants()
-        .filter(|node| node.is_text())
+        .filter(roxmltree::Node::is_text)
         .filter_map(|node| node.text())
         .collect();
     for part in [
@@ -300,7 +301,6 @@ fn the_policy_of_the_page_names_its_own_script_and_style() {
 
 #[test]
 fn markdown_lists_what_is_not_green_and_lets_no_text_become_markup() {
-    use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
     let text = render(RUN, Format::Markdown);
     let options = Options::ENABLE_TABLES;
     let mut rows: Vec<Vec<String>> = Vec::new();
@@ -352,26 +352,27 @@ fn markdown_lists_what_is_not_green_and_lets_no_text_become_markup() {
         assert!(text.contains(&format!("- {expected}: ")), "{expected}");
     }
     assert_eq!(shown, anything_but_text(&render(TAME, Format::Markdown), options));
+}
 
-    fn anything_but_text(text: &str, options: Options) -> Vec<String> {
-        let structure = |event: Event<'_>| match event {
-            Event::Text(_) | Event::SoftBreak => None,
-            // Our own markup; the texts inside it are escaped, so no other tag is to be seen.
-            Event::Html(html) | Event::InlineHtml(html) => {
-                let tags: Vec<&str> = html
-                    .split('<')
-                    .skip(1)
-                    .filter_map(|tag| tag.split('>').next())
-                    .collect();
-                assert!(
-                    tags.iter()
-                        .all(|tag| matches!(*tag, "details" | "summary" | "/summary" | "/details")),
-                    "{html}"
-                );
-                Some(format!("{tags:?}"))
-            }
-            other => Some(format!("{other:?}")),
-        };
-        Parser::new_ext(text, options).filter_map(structure).collect()
-    }
+/// The structure of a document without its texts.
+fn anything_but_text(text: &str, options: Options) -> Vec<String> {
+    let structure = |event: Event<'_>| match event {
+        Event::Text(_) | Event::SoftBreak => None,
+        // Our own markup; the texts inside it are escaped, so no other tag is to be seen.
+        Event::Html(html) | Event::InlineHtml(html) => {
+            let tags: Vec<&str> = html
+                .split('<')
+                .skip(1)
+                .filter_map(|tag| tag.split('>').next())
+                .collect();
+            assert!(
+                tags.iter()
+                    .all(|tag| matches!(*tag, "details" | "summary" | "/summary" | "/details")),
+                "{html}"
+            );
+            Some(format!("{tags:?}"))
+        }
+        other => Some(format!("{other:?}")),
+    };
+    Parser::new_ext(text, options).filter_map(structure).collect()
 }
