@@ -13,9 +13,12 @@ use crate::watch::Watch;
 
 mod answers;
 mod book;
+mod config;
+mod correlation;
 mod frame;
 mod ids;
 mod liveness;
+mod meters;
 mod schema;
 mod sequence;
 mod status;
@@ -27,7 +30,7 @@ mod upgrade;
 use support::Entry;
 
 /// Every theme's rules. A rule that is not here does not exist.
-static THEMES: [&[Entry]; 15] = [
+static THEMES: [&[Entry]; 22] = [
     upgrade::RULES,
     frame::RULES,
     schema::RULES,
@@ -41,6 +44,13 @@ static THEMES: [&[Entry]; 15] = [
     transaction::reasons::RULES,
     transaction::retries::RULES,
     transaction::csms::RULES,
+    meters::values::RULES,
+    meters::registers::RULES,
+    meters::power::RULES,
+    correlation::promises::RULES,
+    correlation::availability::RULES,
+    correlation::agreement::RULES,
+    config::RULES,
     time::RULES,
     liveness::RULES,
 ];

@@ -2,9 +2,11 @@
 //! that makes this rule speak and no other; and traces that look suspicious and must give no finding at all.
 
 mod dsl;
+mod pairs_agreement;
 mod pairs_connection;
 mod pairs_frame;
 mod pairs_messages;
+mod pairs_meters;
 mod pairs_station;
 mod pairs_transaction;
 mod quiet;
@@ -21,6 +23,8 @@ fn pairs() -> Vec<Pair> {
     all.extend_from_slice(pairs_messages::PAIRS);
     all.extend_from_slice(pairs_connection::PAIRS);
     all.extend_from_slice(pairs_station::PAIRS);
+    all.extend_from_slice(pairs_meters::PAIRS);
+    all.extend_from_slice(pairs_agreement::PAIRS);
     all.extend_from_slice(pairs_transaction::PAIRS);
     all
 }

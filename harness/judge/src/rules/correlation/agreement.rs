@@ -1,0 +1,365 @@
+//! Answers that must agree with what was said before.
+
+use std::collections::BTreeMap;
+
+use plugfest_protocol::{Json, Timestamp};
+use plugfest_trace::{Party, What};
+
+use crate::finding::Level;
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rules::support::{Check, Entry, OCPP16, instant, int, short, status, text};
+
+pub(in crate::rules) static RULES: &[Entry] = &[
+    Entry::station::<ListVersion>(RuleInfo {
+        id: "correlation/list-version",
+        title: "the list version is that of the last accepted list",
+        clause: "OCPP-1.6 5.10, 5.15",
+        level: Level::Must,
+        editions: OCPP16,
+        explain: "A station MUST associate the version number that comes with a list with it, and GetLocalListVersion \
+                  tells it. Judged after a SendLocalList that was accepted, or after an answer to GetLocalListVersion, \
+                  with no other SendLocalList in between. 0 means that the list is empty, and is let pass after a full \
+                  update without entries; a factory reset forgets.",
+    }),
+    Entry::both::<DataTransfer>(RuleInfo {
+        id: "correlation/data-transfer",
+        title: "an unknown vendor gets no data",
+        clause: "OCPP-1.6 4.3",
+        level: Level::Must,
+        editions: OCPP16,
+        explain: "A receiver without implementation for the vendorId returns UnknownVendorId, and the data element SHALL \
+                  not be present.",
+    }),
+    Entry::station::<Idle>(RuleInfo {
+        id: "correlation/idle-untriggered",
+        title: "Idle is told only when asked for",
+        clause: "OCPP-1.6 4.4, 4.5, 7.24, 7.25",
+        level: Level::Must,
+        editions: OCPP16,
+        explain: "DiagnosticsStatusNotification and FirmwareStatusNotification SHALL only say Idle after a TriggerMessage \
+                  for them. Each trigger is good for one, also where it was answered with a rejection.",
+    }),
+    Entry::station::<Stale>(RuleInfo {
+        id: "correlation/status-stale",
+        title: "a station that is done says Idle when asked",
+        clause: "OCPP-1.6 5.17, 7.24, 7.25",
+        level: Level::Should,
+        editions: OCPP16,
+        explain: "A trigger gives current information, and Idle is the status of a station that performs no upload or \
+                  update. After the end of one was told (Uploaded, UploadFailed, Installed, InstallationFailed, \
+                  DownloadFailed), a triggered notification that repeats it is stale. A warning: the text defines \
+                  the statuses, not when the old one is over.",
+    }),
+    Entry::station::<ReservationId>(RuleInfo {
+        id: "correlation/reservation-id",
+        title: "a transaction that ends a reservation names it",
+        clause: "OCPP-1.6 4.8, 5.13",
+        level: Level::Must,
+        editions: OCPP16,
+        explain: "If a transaction ends a reservation, StartTransaction MUST contain its reservationId. Judged where the \
+                  station accepted the reservation in this trace for the idTag and the connector of the transaction, it \
+                  was not cancelled and had not expired, and the connector was not Faulted or Unavailable since.",
+    }),
+];
+
+/// Versions of the local list.
+#[derive(Debug, Default)]
+struct ListVersion {
+    known: Option<(i64, bool)>,
+}
+
+impl Check for ListVersion {
+    fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        match seen {
+            Seen::Event(event) => {
+                if let What::Asked { verb, .. } = &event.what
+                    && verb == "station.factory_reset"
+                {
+                    self.known = None;
+                }
+            }
+            Seen::Call {
+                from: Party::Us,
+                action: "SendLocalList",
+                ..
+            } => self.known = None,
+            Seen::Answer {
+                from: Party::Dut,
+                call,
+                answer,
+                ..
+            } if call.action == "SendLocalList" => {
+                let list = call
+                    .payload
+                    .get("localAuthorizationList")
+                    .and_then(Json::as_array);
+                let empty =
+                    list.is_none_or(<[_]>::is_empty) && text(&call.payload, "updateType") == Some("Full");
+                let version =
+                    int(&call.payload, "listVersion").filter(|_| status(&answer) == Some("Accepted"));
+                self.known = version.map(|version| (version, empty));
+            }
+            Seen::Answer {
+                from: Party::Dut,
+                call,
+                answer: AnswerSeen::Result(result),
+                ..
+            } if call.action == "GetLocalListVersion" => {
+                let Some(told) = int(result, "listVersion") else {
+                    return;
+                };
+                if let Some((known, empty)) = self.known
+                    && told != known
+                    && !(empty && told == 0)
+                {
+                    let message = "the local list has another version than the last that was accepted";
+                    out.add(message, known.to_string(), told.to_string())
+                        .at("/listVersion");
+                }
+                self.known = Some((told, told == 0));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Data from nobody.
+#[derive(Debug, Default)]
+struct DataTransfer;
+
+impl Check for DataTransfer {
+    fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        let Seen::Answer {
+            from: Party::Dut,
+            call,
+            answer: AnswerSeen::Result(result),
+            ..
+        } = seen
+        else {
+            return;
+        };
+        let unknown = call.action == "DataTransfer" && text(result, "status") == Some("UnknownVendorId");
+        if let Some(data) = result.get("data").filter(|_| unknown) {
+            out.add(
+                "an unknown vendor was answered with data",
+                "no data",
+                short(&data.to_string()),
+            )
+            .at("/data");
+        }
+    }
+}
+
+fn is_progress(action: &str) -> bool {
+    matches!(
+        action,
+        "DiagnosticsStatusNotification" | "FirmwareStatusNotification"
+    )
+}
+
+/// Counts triggers that are not used up.
+#[derive(Debug, Default)]
+struct Triggered {
+    open: BTreeMap<String, u32>,
+}
+
+impl Triggered {
+    fn see(&mut self, seen: Seen<'_>) {
+        if let Seen::Call {
+            from: Party::Us,
+            action,
+            payload,
+            ..
+        } = seen
+            && action.ends_with("TriggerMessage")
+            && let Some(message) = text(payload, "requestedMessage").filter(|message| is_progress(message))
+        {
+            *self.open.entry(message.to_owned()).or_default() += 1;
+        }
+    }
+
+    fn take(&mut self, action: &str) -> bool {
+        let open = self.open.get_mut(action).filter(|open| **open > 0);
+        open.map(|open| *open -= 1).is_some()
+    }
+}
+
+/// Idle by itself.
+#[derive(Debug, Default)]
+struct Idle {
+    triggered: Triggered,
+}
+
+impl Check for Idle {
+    fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        self.triggered.see(seen);
+        let Seen::Call {
+            from: Party::Dut,
+            action,
+            payload,
+            ..
+        } = seen
+        else {
+            return;
+        };
+        if is_progress(action) && !self.triggered.take(action) && text(payload, "status") == Some("Idle") {
+            out.add(
+                format!("{action} says Idle without a trigger"),
+                "Idle only when asked for",
+                "Idle",
+            )
+            .at("/status");
+        }
+    }
+}
+
+/// The end of long ago.
+#[derive(Debug, Default)]
+struct Stale {
+    triggered: Triggered,
+    ended: BTreeMap<String, String>,
+}
+
+impl Check for Stale {
+    fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        self.triggered.see(seen);
+        match seen {
+            Seen::Call {
+                from: Party::Us,
+                action,
+                ..
+            } if action.contains("Firmware") || action == "GetDiagnostics" => {
+                self.ended.clear();
+            }
+            Seen::Call {
+                from: Party::Dut,
+                action,
+                payload,
+                ..
+            } if is_progress(action) => {
+                let Some(status) = text(payload, "status") else {
+                    return;
+                };
+                let triggered = self.triggered.take(action);
+                if triggered && self.ended.get(action).is_some_and(|ended| ended == status) {
+                    let message = format!("a triggered {action} repeats the end of something over");
+                    out.add(message, "Idle", status).at("/status");
+                }
+                let ends = [
+                    "Uploaded",
+                    "UploadFailed",
+                    "Installed",
+                    "InstallationFailed",
+                    "DownloadFailed",
+                ];
+                if ends.contains(&status) {
+                    self.ended.insert(action.to_owned(), status.to_owned());
+                } else {
+                    self.ended.remove(action);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A reservation that the station accepted.
+#[derive(Debug)]
+struct Reservation {
+    connector: i64,
+    tag: String,
+    expiry: Option<Timestamp>,
+}
+
+/// Transactions without their reservation.
+#[derive(Debug, Default)]
+struct ReservationId {
+    held: BTreeMap<i64, Reservation>,
+}
+
+impl Check for ReservationId {
+    fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        match seen {
+            Seen::Answer {
+                from: Party::Dut,
+                call,
+                answer,
+                ..
+            } => {
+                let Some(id) = int(&call.payload, "reservationId") else {
+                    return;
+                };
+                match (call.action.as_str(), status(&answer)) {
+                    ("ReserveNow", Some("Accepted")) => {
+                        let (Some(connector), Some(tag)) =
+                            (int(&call.payload, "connectorId"), text(&call.payload, "idTag"))
+                        else {
+                            return;
+                        };
+                        let expiry = instant(&call.payload, "expiryDate");
+                        self.held.insert(
+                            id,
+                            Reservation {
+                                connector,
+                                tag: tag.to_owned(),
+                                expiry,
+                            },
+                        );
+                        if self.held.len() > 256 {
+                            self.held.pop_first();
+                        }
+                    }
+                    ("ReserveNow" | "CancelReservation", _) => {
+                        self.held.remove(&id);
+                    }
+                    _ => {}
+                }
+            }
+            Seen::Call {
+                from: Party::Dut,
+                action: "BootNotification",
+                ..
+            } => self.held.clear(),
+            Seen::Call {
+                from: Party::Dut,
+                action: "StatusNotification",
+                payload,
+                ..
+            } => {
+                let connector = int(payload, "connectorId");
+                if matches!(text(payload, "status"), Some("Faulted" | "Unavailable")) {
+                    self.held
+                        .retain(|_, held| held.connector != 0 && Some(held.connector) != connector);
+                }
+            }
+            Seen::Call {
+                from: Party::Dut,
+                action: "StartTransaction",
+                payload,
+                ..
+            } => {
+                let (Some(connector), Some(tag)) = (int(payload, "connectorId"), text(payload, "idTag"))
+                else {
+                    return;
+                };
+                let at = instant(payload, "timestamp");
+                let fits = |held: &Reservation| {
+                    held.connector == connector
+                        && held.tag.eq_ignore_ascii_case(tag)
+                        && at.zip(held.expiry).is_some_and(|(at, expiry)| at < expiry)
+                };
+                let Some(id) = self.held.iter().find(|(_, held)| fits(held)).map(|(id, _)| *id) else {
+                    return;
+                };
+                self.held.remove(&id);
+                let told = int(payload, "reservationId");
+                if told != Some(id) {
+                    let message = "a transaction that ends a reservation does not name it";
+                    let actual = told.map_or_else(|| "no reservationId".to_owned(), |told| told.to_string());
+                    out.add(message, id.to_string(), actual).at("/reservationId");
+                }
+            }
+            _ => {}
+        }
+    }
+}

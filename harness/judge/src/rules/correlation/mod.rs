@@ -1,0 +1,6 @@
+//! What was said and what was done: promises, availability, and answers that must agree with one another.
+
+pub(super) mod agreement;
+pub(super) mod availability;
+mod promise;
+pub(super) mod promises;
