@@ -91,13 +91,14 @@ async fn their_server() -> Result<(Connection<DuplexStream>, WebSocketStream<Dup
 async fn our_server_and_their_client_understand_each_other() -> Outcome {
     let (mut client, mut server) = their_client().await?;
     client.send(Message::text("to you é")).await?;
-    client.send(Message::binary(vec![7; 70_000])).await?;
     let event = message(&mut server).await;
     assert_eq!(
         (event.text(), event.flaws.as_slice()),
         (Some("to you é"), &[][..])
     );
-    let event = message(&mut server).await;
+    let large = Message::binary(vec![7; 70_000]);
+    let (sent, event) = tokio::join!(client.send(large), message(&mut server));
+    sent?;
     assert_eq!((event.len, event.flaws.as_slice()), (70_000, &[][..]));
 
     for frame in OutFrame::fragmented(Opcode::TEXT, "in pieces é".as_bytes(), &[1, 9, 0]) {
