@@ -448,7 +448,7 @@ impl Parser<'_> {
             }
         }
         let word = &rest[..lex::identifier_len(rest)];
-        !lex::MODIFIERS.contains(&word)
+        word != "until" && !lex::MODIFIERS.contains(&word)
     }
 
     fn many(&mut self, start: usize, mods: &mut Mods) -> Parsed<Stmt> {
