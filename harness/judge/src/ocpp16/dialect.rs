@@ -17,7 +17,10 @@ impl Dialect for Ocpp16 {
     }
 
     fn config_values(&self, answer: &Json) -> Vec<ConfigValue> {
-        let list = answer.get("configurationKey").and_then(Json::as_array).unwrap_or_default();
+        let list = answer
+            .get("configurationKey")
+            .and_then(Json::as_array)
+            .unwrap_or_default();
         list.iter()
             .filter_map(|entry| {
                 Some(ConfigValue {

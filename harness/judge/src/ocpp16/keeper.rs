@@ -79,10 +79,8 @@ impl Keeper {
     /// The station asks the CSMS.
     fn asked(&mut self, facts: &mut Facts, action: &str, payload: &Json) {
         match action {
-            "BootNotification" => {
-                if !std::mem::take(&mut self.boot_triggered) {
-                    facts.learn("boot", Json::Null);
-                }
+            "BootNotification" if !std::mem::take(&mut self.boot_triggered) => {
+                facts.learn("boot", Json::Null);
             }
             "StatusNotification" => {
                 let (Some(connector), Some(status)) = (int(payload, "connectorId"), text(payload, "status"))

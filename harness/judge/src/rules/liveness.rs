@@ -197,10 +197,8 @@ impl Check for Pong {
                 opcode: 10,
                 data,
                 ..
-            } => {
-                if self.waiting.get(conn).is_some_and(|(_, sent)| sent == data) {
-                    self.waiting.remove(conn);
-                }
+            } if self.waiting.get(conn).is_some_and(|(_, sent)| sent == data) => {
+                self.waiting.remove(conn);
             }
             What::Closing { conn, .. } | What::Closed { conn, .. } => {
                 self.waiting.remove(conn);

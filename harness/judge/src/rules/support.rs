@@ -302,7 +302,7 @@ impl Away {
                 What::Link { op } if op != "accept" => self.excused = true,
                 What::Process { what, .. } if what == "exited" || what == "started" => self.excused = true,
                 What::Closing { from: Party::Us, .. } | What::Closed { by: Party::Us, .. } => {
-                    self.excused = true
+                    self.excused = true;
                 }
                 _ => {}
             },
@@ -353,7 +353,7 @@ impl Restarts {
         match seen {
             Seen::Event(event) => match &event.what {
                 What::Asked { verb, .. } if RESTARTING.contains(&verb.as_str()) => {
-                    self.last = Some(context.at)
+                    self.last = Some(context.at);
                 }
                 What::Process { what, .. } if what == "exited" || what == "started" => {
                     self.last = Some(context.at);
@@ -366,11 +366,9 @@ impl Restarts {
                 call,
                 answer,
                 ..
-            } if call.action == "Reset" => {
-                if status(&answer) == Some("Accepted") {
-                    self.reset = true;
-                    self.last = Some(context.at);
-                }
+            } if call.action == "Reset" && status(&answer) == Some("Accepted") => {
+                self.reset = true;
+                self.last = Some(context.at);
             }
             Seen::Answer {
                 from: Party::Dut,

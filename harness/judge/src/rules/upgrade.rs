@@ -498,21 +498,17 @@ impl Check for Serves {
                 request,
                 subprotocol: None,
                 ..
-            } => {
-                if !tokens(request, "Sec-WebSocket-Protocol").is_empty() {
-                    self.open.insert(*conn, context.at);
-                }
+            } if !tokens(request, "Sec-WebSocket-Protocol").is_empty() => {
+                self.open.insert(*conn, context.at);
             }
             What::Frame {
                 conn,
                 from: Party::Dut,
                 opcode: 1 | 2,
                 ..
-            } => {
-                if self.open.remove(conn).is_some() {
-                    let message = "the CSMS went on without agreed subprotocol";
-                    out.add(message, "a close at once", "a message");
-                }
+            } if self.open.remove(conn).is_some() => {
+                let message = "the CSMS went on without agreed subprotocol";
+                out.add(message, "a close at once", "a message");
             }
             What::Closing { conn, .. } | What::Closed { conn, .. } => {
                 self.open.remove(conn);

@@ -113,9 +113,9 @@ pub(crate) const PAIRS: &[Pair] = &[
     ),
     csms(
         "upgrade/closes-without-agreement",
-        r#"open offer=ocpp9 sub=none
+        "open offer=ocpp9 sub=none
         - closing dut 1002
-        + dut GetConfiguration {}"#,
+        + dut GetConfiguration {}",
     ),
     csms(
         "upgrade/completes-without-agreement",
@@ -214,7 +214,7 @@ pub(crate) const PAIRS: &[Pair] = &[
     ),
     station(
         "sequence/boot-repeated",
-        r#"open
+        "open
         boots
         reports 0 Available
         reports 1 Available
@@ -223,7 +223,7 @@ pub(crate) const PAIRS: &[Pair] = &[
         wait 5
         open
         - beats
-        + boots"#,
+        + boots",
     ),
     station(
         "sequence/one-call-in-flight",

@@ -292,7 +292,7 @@ impl Check for Reset {
                 ..
             } => self.due = None,
             Seen::Event(event) if matches!(event.what, What::Closed { .. } | What::Closing { .. }) => {
-                self.due = None
+                self.due = None;
             }
             _ => {}
         }
@@ -348,11 +348,9 @@ impl Check for ResetStops {
                 call,
                 answer,
                 ..
-            } if call.action == "BootNotification" => {
-                if status(&answer) == Some("Accepted") {
-                    for id in std::mem::take(&mut self.stopping) {
-                        self.due.add(context, id);
-                    }
+            } if call.action == "BootNotification" && status(&answer) == Some("Accepted") => {
+                for id in std::mem::take(&mut self.stopping) {
+                    self.due.add(context, id);
                 }
             }
             _ => {}

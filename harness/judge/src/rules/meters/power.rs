@@ -124,19 +124,18 @@ fn both(samples: &[&Sample<'_>]) -> Option<(Timestamp, f64, f64, f64)> {
         .iter()
         .filter(is_power)
         .find(|sample| sample.phase.is_none());
-    let power = match whole {
-        Some(whole) => whole.base()?.0,
-        None => {
-            let phases: Vec<_> = samples
-                .iter()
-                .filter(is_power)
-                .filter_map(|sample| sample.base())
-                .collect();
-            if phases.len() != 3 {
-                return None;
-            }
-            phases.iter().map(|(power, _)| *power).sum::<Decimal>()
+    let power = if let Some(whole) = whole {
+        whole.base()?.0
+    } else {
+        let phases: Vec<_> = samples
+            .iter()
+            .filter(is_power)
+            .filter_map(|sample| sample.base())
+            .collect();
+        if phases.len() != 3 {
+            return None;
         }
+        phases.iter().map(|(power, _)| *power).sum::<Decimal>()
     };
     Some((register.taken?, energy.to_f64()?, step.to_f64()?, power.to_f64()?))
 }

@@ -264,16 +264,14 @@ impl Check for SampleInterval {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         match seen {
             Seen::Event(event) if matches!(event.what, What::Opened { .. } | What::Closed { .. }) => {
-                self.last.clear()
+                self.last.clear();
             }
             Seen::Call {
                 from: Party::Us,
                 action,
                 ..
-            } => {
-                if action == "ChangeConfiguration" || action.ends_with("TriggerMessage") {
-                    self.last.clear();
-                }
+            } if action == "ChangeConfiguration" || action.ends_with("TriggerMessage") => {
+                self.last.clear();
             }
             Seen::Call {
                 from: Party::Dut,

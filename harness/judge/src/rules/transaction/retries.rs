@@ -142,14 +142,14 @@ struct Failed {
     action: String,
     payload: Json,
     sent: u32,
-    failed: Option<Timestamp>,
+    refused: Option<Timestamp>,
 }
 
 impl Failing {
     /// The failure that this message repeats, if it does.
     fn repeated(&self, seen: &Seen<'_>) -> Option<&Failed> {
         let (conn, action, payload) = message(seen)?;
-        let last = self.last.as_ref().filter(|last| last.failed.is_some())?;
+        let last = self.last.as_ref().filter(|last| last.refused.is_some())?;
         (last.conn == conn && last.action == action && last.payload == *payload).then_some(last)
     }
 
@@ -166,7 +166,7 @@ impl Failing {
                 action,
                 payload,
                 sent,
-                failed: None,
+                refused: None,
             });
         }
         if let Seen::Answer {
@@ -181,7 +181,7 @@ impl Failing {
                 AnswerSeen::Result(_) => self.last = None,
                 AnswerSeen::Error { .. } => {
                     if let Some(last) = &mut self.last {
-                        last.failed = Some(context.at);
+                        last.refused = Some(context.at);
                     }
                 }
             }
@@ -204,7 +204,7 @@ impl Check for Interval {
                 .filter(|s| *s < 1_000_000)
         {
             let due = Duration::from_secs(u64::from(interval)) * last.sent.min(1000);
-            let waited = context.at.since(last.failed.unwrap_or(context.at));
+            let waited = context.at.since(last.refused.unwrap_or(context.at));
             if waited + (due / 20).max(Duration::from_secs(1)) < due {
                 let message = format!(
                     "{} was repeated too soon, after {} transmissions",
