@@ -4,7 +4,7 @@
 use crate::ir::Span;
 
 /// The words that open a line of a story or of a header, or mean something inside one. `docs/grammar.txt` names each.
-pub(crate) const KEYWORDS: &[&str] = &[
+pub const KEYWORDS: &[&str] = &[
     "case",
     "state",
     "phrase",
@@ -118,7 +118,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
 ];
 
 /// Who may speak.
-pub(crate) const ROLES: &[&str] = &["station", "csms", "cpo", "emsp", "hub", "files", "ca"];
+pub const ROLES: &[&str] = &["station", "csms", "cpo", "emsp", "hub", "files", "ca"];
 
 /// The modifiers behind a line.
 pub(crate) const MODIFIERS: &[&str] = &[

@@ -19,6 +19,7 @@ pub mod verbs;
 
 pub use check::{LineCount, line_count, lint};
 pub use diagnostic::{Diagnostic, Severity};
+pub use lex::{KEYWORDS, ROLES};
 pub use library::{Library, Loaded, LoadedState, Source};
 pub use natives::{Arity, Natives};
 pub use parse::{MAX_ERRORS, MAX_FILE, parse, parse_expr, parse_pics};
