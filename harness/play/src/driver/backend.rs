@@ -1,5 +1,6 @@
 //! What a back-end is asked and what it is.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -13,7 +14,7 @@ use super::verbs::{closest, takes};
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One action to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct DriverCall {
     /// The name of the action, such as `ev.plug`.
     pub verb: String,
@@ -60,6 +61,16 @@ impl DriverCall {
     /// True where the action is there to return a value.
     pub fn reads(&self) -> bool {
         find(&self.verb).is_some_and(|verb| verb.reads)
+    }
+}
+
+impl fmt::Debug for DriverCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut args = self.args.clone();
+        if let Some(password) = args.pointer_mut("/password") {
+            *password = Json::from("«hidden»");
+        }
+        write!(f, "{}({args})", self.verb)
     }
 }
 
@@ -182,5 +193,14 @@ mod tests {
     fn foreign_text_is_shown_short_and_harmless() {
         assert_eq!(excerpt(" a\x1b[31m\nb "), "a\\u{1b}[31m\\nb");
         assert_eq!(excerpt(&"x".repeat(300)).chars().count(), 201);
+    }
+
+    #[test]
+    fn the_debug_form_hides_a_password() {
+        let shown = format!(
+            "{:?}",
+            call("csms.station", r#"{"id":"CP1","password":"hunter2"}"#)
+        );
+        assert_eq!(shown, r#"csms.station({"id":"CP1","password":"«hidden»"})"#);
     }
 }

@@ -1,10 +1,13 @@
 //! The driver's part of `plugfest.toml`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use crate::process::NamesOnly;
 
 /// The version of the driver API that this build speaks.
 pub const API_VERSION: u32 = 1;
@@ -48,7 +51,7 @@ pub enum BackendConfig {
 ///
 /// It finds the arguments as JSON on its standard input and in `PLUGFEST_ARGS`, the action in `PLUGFEST_VERB`, and each
 /// plain argument in `PLUGFEST_ARG_NAME`. What it prints as JSON is the value returned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExecConfig {
     /// The program and its arguments, in which `{name}` stands for an argument of the action. No shell is involved.
@@ -64,8 +67,19 @@ pub struct ExecConfig {
     pub timeout_s: Option<u32>,
 }
 
+impl fmt::Debug for ExecConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecConfig")
+            .field("command", &self.command)
+            .field("env", &NamesOnly(&self.env))
+            .field("cwd", &self.cwd)
+            .field("timeout_s", &self.timeout_s)
+            .finish()
+    }
+}
+
 /// A request: 2xx is done, its JSON body the value returned; 404 and 501 are unsupported; anything else is an error.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpConfig {
     /// The URL, in which `{name}` stands for an argument of the action, percent-encoded.
@@ -88,8 +102,23 @@ pub struct HttpConfig {
     pub timeout_s: Option<u32>,
 }
 
+impl fmt::Debug for HttpConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A query may hold a key.
+        let url = self.url.split('?').next().unwrap_or_default();
+        f.debug_struct("HttpConfig")
+            .field("url", &url)
+            .field("method", &self.method)
+            .field("headers", &NamesOnly(&self.headers))
+            .field("body", &self.body)
+            .field("ca", &self.ca)
+            .field("timeout_s", &self.timeout_s)
+            .finish()
+    }
+}
+
 /// A CSMS that offers the interface of the official tool; it does `csms.call` alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OcttHttpConfig {
     /// The URL before `/api/octt`.
@@ -107,9 +136,21 @@ pub struct OcttHttpConfig {
     pub timeout_s: Option<u32>,
 }
 
+impl fmt::Debug for OcttHttpConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OcttHttpConfig")
+            .field("base", &self.base)
+            .field("version", &self.version)
+            .field("headers", &NamesOnly(&self.headers))
+            .field("ca", &self.ca)
+            .field("timeout_s", &self.timeout_s)
+            .finish()
+    }
+}
+
 /// A long-lived program. It reads `{"id":1,"verb":"ev.plug","args":{…}}` lines and prints
 /// `{"id":1,"outcome":"done|unsupported|failed","value":…,"message":"…"}` lines.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StdioConfig {
     /// The program and its arguments. No shell is involved.
@@ -123,6 +164,17 @@ pub struct StdioConfig {
     /// Seconds that one action may take; 30 where it is left out.
     #[serde(default)]
     pub timeout_s: Option<u32>,
+}
+
+impl fmt::Debug for StdioConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StdioConfig")
+            .field("command", &self.command)
+            .field("env", &NamesOnly(&self.env))
+            .field("cwd", &self.cwd)
+            .field("timeout_s", &self.timeout_s)
+            .finish()
+    }
 }
 
 /// A person who is asked.
@@ -210,5 +262,18 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("unknown field `verb`"), "{error}");
+    }
+
+    #[test]
+    fn the_debug_form_hides_what_may_be_secret() {
+        let text = r#"{"api":1,"backends":{
+            "a":{"kind":"http","url":"http://sim/?key=hunter2","headers":{"X-Key":"hunter2"}},
+            "b":{"kind":"exec","command":["tool"],"env":{"TOKEN":"hunter2"}},
+            "c":{"kind":"stdio","command":["tool"],"env":{"TOKEN":"hunter2"}},
+            "d":{"kind":"octt-http","base":"http://csms","version":"v","headers":{"X-Key":"hunter2"}}}}"#;
+        let config: DriverConfig = serde_json::from_str(text).unwrap();
+        let shown = format!("{config:?}");
+        assert!(shown.contains("X-Key") && shown.contains("TOKEN"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

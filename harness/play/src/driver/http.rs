@@ -143,7 +143,7 @@ impl Client {
         url: &str,
         body: String,
     ) -> Result<Outcome, String> {
-        let target = Target::parse(url, &Scheme::HTTP).map_err(|error| error.to_string())?;
+        let target = Target::parse(url, &Scheme::HTTP).map_err(|error| error.what)?;
         let place = &self.place;
         let mut request = Request::builder().method(method).uri(target.path.clone());
         request = request

@@ -1,6 +1,7 @@
 //! The device's own process: started, watched, stopped and started again; all it does becomes events.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::group::Group;
+use super::hidden::NamesOnly;
 use super::lines::{Line, LineReader};
 
 /// Bytes kept of a printed line.
@@ -32,7 +34,7 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// How the device's process is started.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessConfig {
     /// The program and its arguments; no shell is involved.
@@ -43,6 +45,16 @@ pub struct ProcessConfig {
     /// The working directory; ours where it is left out.
     #[serde(default)]
     pub cwd: Option<PathBuf>,
+}
+
+impl fmt::Debug for ProcessConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessConfig")
+            .field("command", &self.command)
+            .field("env", &NamesOnly(&self.env))
+            .field("cwd", &self.cwd)
+            .finish()
+    }
 }
 
 /// Something that the process did.

@@ -1,12 +1,14 @@
 //! Byte streams to and from a device: TCP, TLS, and pipes in memory that behave alike.
 
 mod endpoint;
+mod limits;
 mod memory;
 mod stream;
 mod target;
 mod tls;
 
 pub use endpoint::{Acceptor, Arrival, Dialer, Listen};
+pub use limits::descriptor_limit;
 pub use memory::{MemoryHub, MemoryListener};
 pub use stream::{BoxStream, PeerInfo, Stream, TlsInfo};
 pub use target::{Scheme, Target, TargetError};

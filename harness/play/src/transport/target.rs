@@ -60,7 +60,7 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("url `{url}`: {what}")]
 pub struct TargetError {
-    /// The URL, with user and password cut out.
+    /// The URL without user, password and query, for these may be secret.
     pub url: String,
     /// What is wrong and how to mend it.
     pub what: String,
@@ -73,7 +73,7 @@ impl Target {
     /// Names what is wrong with it.
     pub fn parse(url: &str, allowed: &[Scheme]) -> Result<Self, TargetError> {
         read(url, allowed).map_err(|what| TargetError {
-            url: without_user(url),
+            url: without_secrets(url),
             what,
         })
     }
@@ -197,14 +197,16 @@ fn read_authority(authority: &str) -> Result<(String, Option<u16>), String> {
     Ok((host, port.transpose()?))
 }
 
-fn without_user(url: &str) -> String {
+fn without_secrets(url: &str) -> String {
+    let (url, query) = match url.split_once('?') {
+        Some((url, _)) => (url, "?…"),
+        None => (url, ""),
+    };
     let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..]
-        .find(['/', '?', '#'])
-        .map_or(url.len(), |at| start + at);
+    let end = url[start..].find(['/', '#']).map_or(url.len(), |at| start + at);
     match url[start..end].rfind('@') {
-        Some(at) => format!("{}…{}", &url[..start], &url[start + at..]),
-        None => url.to_owned(),
+        Some(at) => format!("{}…{}{query}", &url[..start], &url[start + at..]),
+        None => format!("{url}{query}"),
     }
 }
 
@@ -283,7 +285,7 @@ mod tests {
             error.contains("ws://…@h/ocpp") && !error.contains("secret"),
             "{error}"
         );
-        let error = parse("ftp://CP1:secret@h/a@b").unwrap_err();
+        let error = parse("ftp://CP1:secret@h/a@b?key=secret").unwrap_err();
         assert!(!error.contains("secret"), "{error}");
     }
 }
