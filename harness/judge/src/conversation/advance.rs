@@ -798,7 +798,9 @@ impl Overlay {
 pub fn conform(ty: &plugfest_protocol::ObjectType, payload: &mut Json) {
     let Json::Object(object) = payload else { return };
     for field in &ty.fields {
-        let Some(value) = object.get_mut(&field.name) else { continue };
+        let Some(value) = object.get_mut(&field.name) else {
+            continue;
+        };
         match value {
             Json::Array(items) if field.array.is_some() => {
                 items.iter_mut().for_each(|item| conform_value(&field.ty, item));
@@ -816,8 +818,10 @@ fn conform_value(ty: &plugfest_protocol::Type, value: &mut Json) {
         (Type::Str { .. }, Json::Bool(b)) => *value = Json::from(b.to_string()),
         (Type::Str { .. }, Json::Array(items)) => {
             // A list in a text is written with commas (OCPP-1.6 9).
-            let words: Vec<String> =
-                items.iter().map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned)).collect();
+            let words: Vec<String> = items
+                .iter()
+                .map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned))
+                .collect();
             *value = Json::from(words.join(","));
         }
         (Type::Int { .. }, Json::Number(n)) => {

@@ -2,7 +2,8 @@
 //!
 //! A message is offered in passes: first to every open line that it *fits* entirely, then to every line that at least
 //! *picks* it (which then fails at the field that says something else), last to lines that are not due yet (the
-//! finding "before line n"). Within a pass: the next line in order, then free lines, then open blocks from the top.
+//! finding "before line n"). Within a pass: free lines that stand before the next line in order, that line, the free
+//! lines behind it, then open blocks from the top.
 
 use plugfest_case::ir::{AnswerForm, Call, Kind, NeverScope, ObjectPattern, Pattern, Until};
 use plugfest_protocol::{Json, ObjectType, Part, Timestamp};
@@ -77,6 +78,13 @@ impl Seq {
         head: Option<usize>,
         cx: &mut Cx,
     ) -> Option<usize> {
+        let mut keys: Vec<(String, Vec<Json>)> = Vec::new();
+        let middle = head.unwrap_or(self.next);
+        if pass != Pass::Later
+            && let Some(i) = self.find_free(self.phase..middle, &mut keys, message, pass, cx)
+        {
+            return Some(i);
+        }
         if let Some(head) = head
             && !(free_only && matches!(self.items[head].node, Node::Expect(_)))
         {
@@ -91,9 +99,34 @@ impl Seq {
                 !self.is_free(i, cx) && self.items[i].open() && self.take_early(i, head, message, cx)
             });
         }
-        let mut keys: Vec<(String, Vec<Json>)> = Vec::new();
+        if let Some(i) = self.find_free(middle..self.next, &mut keys, message, pass, cx) {
+            return Some(i);
+        }
         for i in self.phase..self.next {
-            if Some(i) == head || !self.items[i].open() || !self.is_free(i, cx) {
+            if Some(i) == head || !self.items[i].open() || matches!(self.items[i].node, Node::Expect(_)) {
+                continue;
+            }
+            let limited = free_only || head.is_some_and(|h| i > h);
+            let clock = self.clock(i);
+            if self.items[i].offer(message, pass, limited, clock, cx) {
+                return Some(i);
+            }
+        }
+        None
+    }
+
+    /// The first free line of a range that takes the message; lines of one key keep their order, so only the first
+    /// open one of each key is asked.
+    fn find_free(
+        &mut self,
+        range: std::ops::Range<usize>,
+        keys: &mut Vec<(String, Vec<Json>)>,
+        message: Message<'_>,
+        pass: Pass,
+        cx: &mut Cx,
+    ) -> Option<usize> {
+        for i in range {
+            if !self.items[i].open() || !self.is_free(i, cx) {
                 continue;
             }
             let Node::Expect(expect) = &self.items[i].node else {
@@ -109,16 +142,6 @@ impl Seq {
             keys.push(key);
             let clock = self.clock(i);
             if self.items[i].offer(message, pass, false, clock, cx) {
-                return Some(i);
-            }
-        }
-        for i in self.phase..self.next {
-            if Some(i) == head || !self.items[i].open() || matches!(self.items[i].node, Node::Expect(_)) {
-                continue;
-            }
-            let limited = free_only || head.is_some_and(|h| i > h);
-            let clock = self.clock(i);
-            if self.items[i].offer(message, pass, limited, clock, cx) {
                 return Some(i);
             }
         }

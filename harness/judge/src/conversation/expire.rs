@@ -299,10 +299,16 @@ impl Item {
             Kind::Call(call) => Some(call.action.text.as_str()),
             _ => None,
         })?;
-        let own = many.many.body.first().and_then(|s| s.mods.within.clone());
-        let time = match own {
-            Some(within) => cx.values.duration(&within, self.frame).unwrap_or_default(),
-            None => cx.action_timeout(action),
+        let first = many.many.body.first();
+        let own = first.and_then(|s| s.mods.within.as_ref());
+        let every = first
+            .and_then(|s| s.mods.every.as_ref())
+            .or(self.stmt.mods.every.as_ref());
+        let length = |e| cx.values.duration(e, self.frame).unwrap_or_default();
+        let time = match (own, every) {
+            (Some(within), _) => length(within),
+            (None, Some(every)) => length(&every.value) + cx.action_timeout(action),
+            (None, None) => cx.action_timeout(action),
         };
         Some(last.or(clock)? + time)
     }

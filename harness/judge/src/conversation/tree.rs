@@ -491,7 +491,9 @@ fn node(stmt: &Stmt, src: usize, frame: FrameId, listed: bool, cx: &mut Cx) -> R
                 seqs.push((branch.clone(), Seq::new(&branch.body, src, frame, listed, cx)?));
             }
             // `nothing` is chosen by whoever chooses among the rest.
-            let own = seqs.iter().any(|(b, seq)| b.nothing_within.is_none() && seq.own_first());
+            let own = seqs
+                .iter()
+                .any(|(b, seq)| b.nothing_within.is_none() && seq.own_first());
             Node::Either(Either {
                 branches: seqs,
                 chosen: None,
