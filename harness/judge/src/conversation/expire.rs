@@ -85,7 +85,10 @@ impl Item {
             Node::Optional(seq) if seq.touched() => seq.deadline(cx),
             Node::Optional(_) => Some(clock? + length(self.stmt.mods.within.as_ref()?)),
             Node::Either(either) => match either.chosen {
-                Some(chosen) => earliest(either.still_until, either.branches[chosen].1.deadline(cx)),
+                Some(chosen) => {
+                    let still = either.still_until.filter(|until| *until > cx.now());
+                    earliest(still, either.branches[chosen].1.deadline(cx))
+                }
                 None => {
                     let clock = clock?;
                     let still = either

@@ -22,3 +22,4 @@ pub use config::{
 pub use manual::{Answer, Prompt, Prompter};
 pub use plugfest_trace::Outcome as DriverOutcome;
 pub use router::{Driver, Hands};
+pub use verbs::instruction;

@@ -15,7 +15,7 @@ pub(super) fn takes(verb: &VerbSpec, parameter: &str) -> bool {
 }
 
 /// The sentence that asks a person; `{name}` stands for an argument. Passwords are never part of it.
-pub(super) fn instruction(verb: &str) -> Option<&'static str> {
+pub fn instruction(verb: &str) -> Option<&'static str> {
     INSTRUCTIONS
         .iter()
         .find(|(name, _)| *name == verb)
