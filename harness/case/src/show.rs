@@ -72,7 +72,9 @@ pub fn table(case: &Case) -> String {
             &note.text,
         ));
     }
-    out.push_str(&format!("\n| # | {} | {} |\n|---|---|---|\n", sides.0, sides.1));
+    out.push('\n');
+    row("#", &sides.0, &sides.1, &mut out);
+    out.push_str("|---|---|---|\n");
     rows(&case.body, "", &sides, &mut out);
     if !case.finally.is_empty() {
         out.push_str("| | *finally* | |\n");
@@ -92,9 +94,9 @@ fn sides(case: &Case) -> (String, String) {
             if let Some((speaker, _)) = print::spoken(&stmt.kind) {
                 found.push(&speaker.role);
             }
-            bodies(&stmt.kind)
-                .into_iter()
-                .for_each(|body| collect(body, found));
+            for body in bodies(&stmt.kind) {
+                collect(body, found);
+            }
         }
     }
     let mut found = Vec::new();
@@ -154,7 +156,9 @@ impl Diagram {
         let inner = bodies(&stmt.kind);
         if !inner.is_empty() {
             self.note(depth, &print::head_line(stmt));
-            inner.into_iter().for_each(|body| self.body(body, depth + 1));
+            for body in inner {
+                self.body(body, depth + 1);
+            }
             return self.note(depth, "end");
         }
         match print::spoken(&stmt.kind) {
@@ -252,35 +256,34 @@ fn rows(body: &[Stmt], prefix: &str, sides: &(String, String), out: &mut String)
         let inner = bodies(&stmt.kind);
         if !inner.is_empty() {
             row(&step, &format!("*{}*", cell(&print::head_line(stmt))), "", out);
-            inner.into_iter().for_each(|body| rows(body, &step, sides, out));
+            for body in inner {
+                rows(body, &step, sides, out);
+            }
             continue;
         }
         let shown = if answer { "" } else { step.as_str() };
-        match print::spoken(&stmt.kind) {
+        let (text, right) = match print::spoken(&stmt.kind) {
             Some((speaker, text)) => {
-                let text = format!("{text}{}", print::modifiers(&stmt.mods));
-                let text = if speaker.role == sides.0 || speaker.role == sides.1 {
+                let main = speaker.role == sides.0 || speaker.role == sides.1;
+                let named = if main {
                     text
                 } else {
                     format!("{}: {text}", name(speaker))
                 };
-                let text = format!("`{}`", cell(&text));
-                if speaker.role == sides.0 {
-                    row(shown, &text, "", out)
-                } else {
-                    row(shown, "", &text, out)
-                }
+                (
+                    format!("{named}{}", print::modifiers(&stmt.mods)),
+                    speaker.role != sides.0,
+                )
             }
-            None => {
-                let text = format!("`{}`", cell(&print::head_line(stmt)));
-                let right = matches!(stmt.kind, Kind::Operate(_));
-                if right {
-                    row(shown, "", &text, out)
-                } else {
-                    row(shown, &text, "", out)
-                }
-            }
-        }
+            None => (print::head_line(stmt), matches!(stmt.kind, Kind::Operate(_))),
+        };
+        let text = format!("`{}`", cell(&text));
+        let (left, right) = if right {
+            ("", text.as_str())
+        } else {
+            (text.as_str(), "")
+        };
+        row(shown, left, right, out);
     }
 }
 

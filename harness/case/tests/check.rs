@@ -485,6 +485,45 @@ fn answers_belong_to_a_call_of_the_other_side() {
 }
 
 #[test]
+fn connections_and_transfers_have_their_fields() {
+    each(&[
+        (
+            "station: Connect { path: any, subprotocols: any }\ncsms: => accept { subprotocol: \"ocpp1.6\" }",
+            &[],
+        ),
+        ("station: Connect { pth: any }", &["unknown-field «pth»"]),
+        (
+            "station: Connect {}\ncsms: => accept { subprotocols: any }",
+            &["unknown-field «subprotocols»"],
+        ),
+        (
+            "station: Close { code: 1000, raeson: any }",
+            &["unknown-field «raeson»"],
+        ),
+        ("station: Upload { to: $files.refusing }\nfiles: => refuse", &[]),
+        ("station: Download { form: any }", &["unknown-field «form»"]),
+    ]);
+}
+
+#[test]
+fn a_name_hides_no_literal_and_is_not_bound_by_chance() {
+    each(&[
+        (
+            "station: Authorize { idTag: any as Accepted }\ncheck Accepted == \"A\"",
+            &["hides-literal «Accepted»"],
+        ),
+        (
+            "station: Authorize { idTag: one_of(\"A\", any as other) }\ncheck other == 1",
+            &["binding «other»", "unknown-name «other»"],
+        ),
+        (
+            "station: Authorize { idTag: one_of(\"A\", \"B\") as tag }\ncheck tag == \"A\"",
+            &[],
+        ),
+    ]);
+}
+
+#[test]
 fn time_and_counts_are_bounded() {
     each(&[
         ("wait 10", &["type «10»"]),

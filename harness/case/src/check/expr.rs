@@ -13,6 +13,15 @@ use crate::verbs;
 
 impl Checker<'_> {
     pub(super) fn bind(&mut self, name: &Word, held: Held) {
+        let literal = self
+            .edition
+            .into_iter()
+            .flat_map(plugfest_protocol::Edition::enums);
+        if let Some(of) = literal.into_iter().find(|e| e.contains(&name.text)) {
+            let message = format!("`{}` is a literal of {}, and would hide it", name.text, of.name);
+            self.error("hides-literal", name.span, message)
+                .with_hint("take another name");
+        }
         if let Some(before) = self.scope.bind(&name.text, name.span, held) {
             let message = format!("`{}` is bound twice", name.text);
             self.error("bound-twice", name.span, message)

@@ -56,6 +56,19 @@ impl Checker<'_> {
         }
     }
 
+    /// The fields of what no catalogue describes: connections and file transfers.
+    pub(super) fn known_fields(&mut self, o: &ObjectPattern, what: &str, names: &[&str]) {
+        for field in &o.fields {
+            if !names.contains(&field.name.text.as_str()) {
+                let hint = did_you_mean(&field.name.text, names.iter().copied());
+                let message = format!("{what} has no `{}`", field.name.text);
+                self.error("unknown-field", field.name.span, message)
+                    .with_hint(format!("it has {}", names.join(", ")))
+                    .with_maybe(hint);
+            }
+        }
+    }
+
     fn unknown_field(&mut self, ty: &'static ObjectType, name: &str, at: Span) {
         let names: Vec<&str> = ty.fields.iter().map(|f| f.name.as_str()).collect();
         let all = if names.is_empty() {
@@ -84,7 +97,8 @@ impl Checker<'_> {
                         at,
                         Use {
                             sent: how.sent && i == 0,
-                            ..how
+                            // What only one of several options binds may stay unbound.
+                            binds: how.binds && options.len() == 1,
                         },
                     );
                 }

@@ -23,6 +23,11 @@ enum Asked<'s> {
 
 /// The file transfers that a station may be seen to begin; no catalogue names them.
 const TRANSFERS: [&str; 2] = ["Upload", "Download"];
+/// What is known of a connection when it is opened, of its acceptance, of its end, and of a file transfer.
+const CONNECT: [&str; 5] = ["path", "security", "subprotocol", "subprotocols", "user"];
+const ACCEPT: [&str; 1] = ["subprotocol"];
+const CLOSE: [&str; 2] = ["code", "reason"];
+const TRANSFER: [&str; 2] = ["to", "from"];
 /// How deep blocks may nest in a story.
 const MAX_DEPTH: u32 = 3;
 
@@ -239,6 +244,10 @@ impl Checker<'_> {
             Kind::Answer(answer) => self.answer(stmt, answer, asked),
             Kind::Connect(peer) | Kind::Close(peer) => {
                 self.speaker(&peer.speaker);
+                match stmt.kind {
+                    Kind::Connect(_) => self.known_fields(&peer.payload, "a connection", &CONNECT),
+                    _ => self.known_fields(&peer.payload, "a closure", &CLOSE),
+                }
                 self.object(
                     &peer.payload,
                     None,
@@ -439,6 +448,9 @@ impl Checker<'_> {
             }
         }
         self.object(&call.payload, ty, how);
+        if TRANSFERS.contains(&name) {
+            self.known_fields(&call.payload, "a file transfer", &TRANSFER);
+        }
         action
     }
 
@@ -547,14 +559,17 @@ impl Checker<'_> {
                 );
         }
         match &welcome.how {
-            WelcomeForm::Accept(object) => self.object(
-                object,
-                None,
-                Use {
-                    sent: false,
-                    binds: true,
-                },
-            ),
+            WelcomeForm::Accept(object) => {
+                self.known_fields(object, "an acceptance", &ACCEPT);
+                self.object(
+                    object,
+                    None,
+                    Use {
+                        sent: false,
+                        binds: true,
+                    },
+                );
+            }
             WelcomeForm::RefuseHttp(code) => self.count(code, 100),
             WelcomeForm::RefuseTcp | WelcomeForm::RefuseTls(_) => {}
         }
