@@ -206,6 +206,11 @@ impl Device {
                 at(self.session_deadline(connector));
             }
         }
+        // Whatever is due has been dealt with by `advance`; else the shell would spin.
+        debug_assert!(
+            soonest > self.now,
+            "something is due at {soonest} and nobody deals with it"
+        );
         soonest
     }
 

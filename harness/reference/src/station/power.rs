@@ -114,7 +114,7 @@ impl Device {
         self.failures = 0;
         self.boot_due = Some(self.now);
         self.line = Line::Down {
-            dial_at: Some(self.now),
+            dial_at: (!self.unplugged).then_some(self.now),
         };
         let fixed = self.config.makeup.fixed_cable;
         for number in self.numbers() {

@@ -6,6 +6,7 @@ use plugfest_protocol::{Json, Timestamp, object};
 
 use super::connector::{Connector, Phase, Trouble};
 use super::device::Device;
+use super::power::Power;
 use super::queue::{About, Entry};
 use super::transaction::{Permit, Transaction};
 use crate::outcome::Outcome;
@@ -52,6 +53,11 @@ impl Device {
             .unwrap_or_default()
     }
 
+    /// Whether sessions can begin at all: not while a reset is due or the power is failing.
+    fn serving(&self) -> bool {
+        self.reset.is_none() && matches!(self.power, Power::On)
+    }
+
     /// Whether a new user may begin at the connector.
     pub(super) fn welcomes(&self, number: usize) -> bool {
         let connector = &self.connectors[number - 1];
@@ -61,7 +67,7 @@ impl Device {
             Phase::Preparing { permit, .. } => permit.is_none(),
             Phase::Transaction(_) => false,
         };
-        open && free && self.reset.is_none()
+        open && free && self.serving()
     }
 
     /// Whether the next plug may come there: Finishing belongs to the one before (errata 3.20).
@@ -204,9 +210,9 @@ impl Device {
     /// Starts a transaction once token and plug are both there.
     pub(super) fn try_start(&mut self, number: usize) {
         let locks = self.config.makeup.locks();
-        let resetting = self.reset.is_some();
+        let serving = self.serving();
         let connector = self.at(number);
-        let complete = connector.connected() && !connector.faulted() && !resetting;
+        let complete = connector.connected() && !connector.faulted() && serving;
         let Phase::Preparing {
             permit: Some(permit), ..
         } = &connector.phase

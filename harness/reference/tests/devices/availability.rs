@@ -218,3 +218,27 @@ async fn a_fault_hides_it_until_it_is_mended() {
            <",
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn while_preparing_it_waits_and_goes_over_available() {
+    let world = World::of(Makeup::default()).booted().await;
+    world.hands("ev.plug", object! {}).await;
+    world.frames();
+    world
+        .operator(
+            "ChangeAvailability",
+            object! { "connectorId": 1, "type": "Inoperative" },
+        )
+        .await;
+    // Nobody new may begin; there is no way from Preparing to Unavailable but over Available.
+    world.hands("token.present", object! { "token": "ALICE" }).await;
+    world.hands("ev.unplug", object! {}).await;
+    world.expect(
+        "< ChangeAvailability 1 Inoperative
+           > Scheduled
+         > StatusNotification 1 Available
+           <
+         > StatusNotification 1 Unavailable
+           <",
+    );
+}

@@ -17,4 +17,5 @@ mod remote;
 mod robustness;
 mod sessions;
 mod tcp;
+mod walk;
 mod world;

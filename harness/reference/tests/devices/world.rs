@@ -24,7 +24,7 @@ pub(crate) struct World {
     pub(crate) csms: Csms,
     pub(crate) controls: Controls,
     seen: Arc<Mutex<Vec<String>>>,
-    raw: Arc<Mutex<Vec<Frame>>>,
+    raw: Arc<Mutex<Vec<Option<Frame>>>>,
     lose: Arc<Mutex<Option<Filter>>>,
     open: watch::Sender<bool>,
 }
@@ -114,6 +114,16 @@ impl World {
         );
     }
 
+    /// Lets everybody react, but hardly any time pass.
+    pub(crate) async fn settle(&self) {
+        let never = std::future::pending::<()>();
+        assert!(
+            tokio::time::timeout(Duration::from_millis(20), never)
+                .await
+                .is_err()
+        );
+    }
+
     /// Until the station has booted and everybody is quiet.
     pub(crate) async fn booted(self) -> Self {
         self.pass(5).await;
@@ -181,7 +191,7 @@ impl World {
     /// The payloads of one action seen so far.
     pub(crate) fn payloads(&self, of: &str) -> Vec<Json> {
         let raw = self.raw.lock().unwrap();
-        let calls = raw.iter().filter_map(|frame| match frame {
+        let calls = raw.iter().flatten().filter_map(|frame| match frame {
             Frame::Call { action, payload, .. } if action == of => Some(payload.clone()),
             _ => None,
         });
@@ -191,7 +201,7 @@ impl World {
     /// The message ids of all CALLs of the station.
     pub(crate) fn ids(&self) -> Vec<String> {
         let raw = self.raw.lock().unwrap();
-        let ids = raw.iter().filter_map(|frame| match frame {
+        let ids = raw.iter().flatten().filter_map(|frame| match frame {
             Frame::Call { id, action, .. } => {
                 let known = Edition::ocpp16().action(action)?;
                 known
@@ -203,10 +213,15 @@ impl World {
         ids.collect()
     }
 
+    /// Everything seen so far; `None` stands where a line began.
+    pub(crate) fn take(&self) -> Vec<Option<Frame>> {
+        std::mem::take(&mut *self.raw.lock().unwrap())
+    }
+
     /// All answers seen so far, in order.
     pub(crate) fn results(&self) -> Vec<Json> {
         let raw = self.raw.lock().unwrap();
-        let results = raw.iter().filter_map(|frame| match frame {
+        let results = raw.iter().flatten().filter_map(|frame| match frame {
             Frame::CallResult { payload, .. } => Some(payload.clone()),
             _ => None,
         });
@@ -258,7 +273,7 @@ pub(crate) async fn charging(makeup: Makeup) -> World {
 struct Tap {
     csms: Csms,
     seen: Arc<Mutex<Vec<String>>>,
-    raw: Arc<Mutex<Vec<Frame>>>,
+    raw: Arc<Mutex<Vec<Option<Frame>>>>,
     lose: Arc<Mutex<Option<Filter>>>,
     open: watch::Receiver<bool>,
 }
@@ -289,6 +304,7 @@ impl Tap {
             .insert("Sec-WebSocket-Protocol", "ocpp1.6".parse().unwrap());
         let (mut csms, _) = client_async(request, near).await.unwrap();
         let mut open = self.open.clone();
+        self.raw.lock().unwrap().push(None);
         loop {
             tokio::select! {
                 biased;
@@ -327,7 +343,7 @@ impl Tap {
         let mark = if lost { " (lost)" } else { "" };
         self.note(format!("{}{mark}", line(direction, &frame)));
         self.check(&frame, text);
-        self.raw.lock().unwrap().push(frame);
+        self.raw.lock().unwrap().push(Some(frame));
         !lost
     }
 
@@ -338,7 +354,7 @@ impl Tap {
             Frame::Call { action, payload, .. } => validate(edition, action, Part::Request, payload),
             Frame::CallResult { id, payload } => {
                 let raw = self.raw.lock().unwrap();
-                let action = raw.iter().rev().find_map(|known| match known {
+                let action = raw.iter().flatten().rev().find_map(|known| match known {
                     Frame::Call {
                         id: known, action, ..
                     } if known == id => Some(action.clone()),
