@@ -9,5 +9,6 @@ pub mod player;
 pub mod premise;
 pub mod process;
 pub mod selfplay;
+pub mod suite;
 pub mod transport;
 pub mod wire;
