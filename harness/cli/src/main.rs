@@ -1,2 +1,24 @@
-//! The `plugfest` binary.
-fn main() {}
+//! The `plugfest` binary: arguments, configuration, exit codes. What it does stands in the other rooms.
+
+use std::process::ExitCode;
+
+mod args;
+mod ask;
+mod cases;
+mod catalogue;
+mod commands;
+mod config;
+mod expect;
+mod failure;
+mod last;
+mod needs;
+mod out;
+mod prompt;
+mod select;
+mod signals;
+mod stage;
+
+fn main() -> ExitCode {
+    failure::report_panics();
+    ExitCode::from(commands::main())
+}

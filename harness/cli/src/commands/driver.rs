@@ -1,0 +1,252 @@
+//! `plugfest driver`: what does the actions that need hands or an operator.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+
+use plugfest_case::diagnostic::did_you_mean;
+use plugfest_case::verbs::{self, VERBS, VerbSpec};
+use plugfest_case::{Library, pics};
+use plugfest_play::driver::{Driver, DriverCall, DriverOutcome, Hands, Support};
+use plugfest_protocol::{Json, Object};
+use plugfest_reports::{exit, one_line};
+
+use crate::args::{DriverCommand, Global, Selection};
+use crate::catalogue::{self, Line};
+use crate::config::{self, Config};
+use crate::failure::Failure;
+use crate::needs::{Lack, lack};
+use crate::out::{Out, table};
+use crate::{cases, prompt, select, signals};
+
+/// Actions that leave the device changed; they are tried only where they are named.
+const LASTING: [&str; 3] = ["station.factory_reset", "station.set_password", "station.set_url"];
+
+pub(super) fn run(global: &Global, what: &DriverCommand, out: &mut Out) -> Result<u8, Failure> {
+    let library = cases::load(global)?.library;
+    let config = config::need(global, &library)?;
+    match what {
+        DriverCommand::Check { selection } => check(&library, &config, selection, out),
+        DriverCommand::Try {
+            verbs,
+            arguments,
+            no_input,
+        } => {
+            let calls = calls(&config, verbs, arguments)?;
+            let hands = Hands {
+                prompter: prompt::person(*no_input),
+                builtin: None,
+            };
+            let driver = build(&config, &hands)?;
+            let runtime = super::runtime()?;
+            let code = runtime.block_on(try_all(&driver, calls, out));
+            runtime.shutdown_background();
+            code
+        }
+    }
+}
+
+/// The driver of a profile; one that can do nothing where it has none.
+fn build(config: &Config, hands: &Hands) -> Result<Driver, Failure> {
+    let Some(driver) = &config.driver else {
+        return Ok(Driver::none());
+    };
+    Driver::new(driver, hands).map_err(|error| Failure::usage(format!("{}: {error}", config.path.display())))
+}
+
+fn check(library: &Library, config: &Config, selection: &Selection, out: &mut Out) -> Result<u8, Failure> {
+    // A person is there when it comes to a run.
+    let driver = build(
+        config,
+        &Hands {
+            prompter: Some(std::sync::Arc::new(Somebody)),
+            builtin: None,
+        },
+    )?;
+    let role = config.dut.role();
+    let mine = catalogue::lines(library)
+        .into_iter()
+        .filter(|line| line.role == role);
+    let chosen = select::choose(selection, mine.collect())?;
+    let can = |verb: &str| driver.supports(verb) != Support::No;
+    let mut rows = Vec::new();
+    let (mut blocked, mut perhaps, mut not_applicable) = (0, 0, 0);
+    for line in &chosen {
+        if !applies(library, config, *line) {
+            not_applicable += 1;
+            continue;
+        }
+        let (word, verbs) = match lack(library, *line, &can) {
+            Lack::Nothing => continue,
+            Lack::Certain(verbs) => {
+                blocked += 1;
+                ("blocked", verbs)
+            }
+            Lack::Possible(verbs) => {
+                perhaps += 1;
+                ("perhaps", verbs)
+            }
+        };
+        let verbs: Vec<String> = verbs.into_iter().collect();
+        rows.push(vec![
+            word.to_owned(),
+            line.loaded.case.id.clone(),
+            format!("lacks {}", verbs.join(", ")),
+        ]);
+    }
+    write!(out, "{}", table(&rows))?;
+    if !rows.is_empty() {
+        writeln!(out)?;
+    }
+    write!(out, "{}", table(&routes(&driver, role)))?;
+    out.flush()?;
+    let total = chosen.len();
+    out.remark(&format!(
+        "{total} cases of a {role}: {blocked} will be blocked, {perhaps} perhaps, {not_applicable} are not applicable"
+    ))?;
+    Ok(if blocked > 0 { exit::UNDECIDED } else { exit::OK })
+}
+
+/// Whether the PICS answers of the profile, and the defaults, let a case apply.
+fn applies(library: &Library, config: &Config, line: Line<'_>) -> bool {
+    let Some(requires) = &line.loaded.case.header.requires else {
+        return true;
+    };
+    let declared = &library.facts(&line.loaded.protocol).pics;
+    let mut answers: BTreeMap<String, Json> = declared
+        .iter()
+        .filter_map(|(code, it)| Some((code.clone(), it.default.clone()?)))
+        .collect();
+    answers.extend(
+        config
+            .pics
+            .iter()
+            .map(|(code, answer)| (code.clone(), answer.clone())),
+    );
+    // A question that nobody has answered yet is no reason to leave a case out here.
+    let open = |code: &str| !answers.contains_key(code) && declared.contains_key(code);
+    requires.expr.codes().iter().any(|(code, _)| open(code))
+        || pics::evaluate(&requires.expr, &answers).applies
+}
+
+/// Which back-end does which action.
+fn routes(driver: &Driver, role: &str) -> Vec<Vec<String>> {
+    let row = |verb: &VerbSpec| {
+        let support = match driver.supports(verb.name) {
+            Support::Yes => "yes",
+            Support::No => "no",
+            Support::Unknown => "only trying tells",
+        };
+        let backend = driver.backend_of(verb.name).unwrap_or("-");
+        vec![verb.name.to_owned(), backend.to_owned(), support.to_owned()]
+    };
+    VERBS.iter().filter(|verb| is_of(verb, role)).map(row).collect()
+}
+
+fn is_of(verb: &VerbSpec, role: &str) -> bool {
+    verb.side == role
+}
+
+/// What is to be tried: the actions that are named, or all that are configured.
+fn calls(config: &Config, named: &[String], arguments: &[String]) -> Result<Vec<DriverCall>, Failure> {
+    let mut given = Object::new();
+    for argument in arguments {
+        let (name, value) = argument.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("--arg: `{argument}` has no `=`")).hint("write --arg connector=1")
+        })?;
+        given.insert(name, Json::parse(value).unwrap_or_else(|_| Json::from(value)));
+    }
+    if !arguments.is_empty() && named.len() != 1 {
+        return Err(Failure::usage("--arg belongs to the one action that is named"));
+    }
+    let driver = build(config, &Hands::default())?;
+    let mut wanted = Vec::new();
+    for name in named {
+        wanted.push(verbs::find(name).ok_or_else(|| {
+            let near = did_you_mean(name, VERBS.iter().map(|verb| verb.name));
+            Failure::usage(format!("no action `{name}`"))
+                .hint(near.unwrap_or_else(|| "`plugfest explain driver` lists them".to_owned()))
+        })?);
+    }
+    if named.is_empty() {
+        let configured = |verb: &&VerbSpec| {
+            is_of(verb, config.dut.role())
+                && driver.backend_of(verb.name).is_some()
+                && !LASTING.contains(&verb.name)
+        };
+        wanted.extend(VERBS.iter().filter(configured));
+    }
+    if wanted.is_empty() {
+        return Err(
+            Failure::usage(format!("{}: no action is configured", config.path.display()))
+                .hint("[driver] says what does the actions; docs/driver.md shows how"),
+        );
+    }
+    let ordinary = ordinary(config);
+    let call = |verb: &VerbSpec| {
+        let known = |name: &str| given.get(name).or_else(|| ordinary.get(name)).cloned();
+        let mut args = Object::new();
+        for name in verb.parameters() {
+            if let Some(value) = known(name) {
+                args.insert(name, value);
+            }
+        }
+        DriverCall::new(verb.name, Json::Object(args))
+    };
+    Ok(wanted.into_iter().map(call).collect())
+}
+
+/// Arguments that any action may be tried with.
+fn ordinary(config: &Config) -> Object {
+    let mut args = Object::new();
+    args.insert("connector", Json::from(1));
+    args.insert("evse", Json::from(1));
+    if let Some(tag) = config.pools.tags.get("valid").and_then(|tags| tags.first()) {
+        args.insert("token", Json::from(tag.as_str()));
+    }
+    if let Some(identity) = config.dut.identities.first() {
+        args.insert("station", Json::from(identity.as_str()));
+    }
+    args
+}
+
+async fn try_all(driver: &Driver, calls: Vec<DriverCall>, out: &mut Out) -> Result<u8, Failure> {
+    let mut interrupt = signals::interrupt()?;
+    driver
+        .start()
+        .await
+        .map_err(|error| Failure::undecided(error.to_string()))?;
+    let mut tried: BTreeSet<u8> = BTreeSet::new();
+    for call in calls {
+        if let Err(why) = call.check() {
+            writeln!(out, "{:<22} not tried: {}", call.verb, one_line(&why))?;
+            continue;
+        }
+        let outcome = tokio::select! {
+            outcome = driver.call(&call) => outcome,
+            by = signals::wait(&mut interrupt) => return Ok(exit::of_interruption(&by).unwrap_or(exit::SIGINT)),
+        };
+        let (text, code) = match outcome {
+            DriverOutcome::Done => ("done".to_owned(), exit::OK),
+            DriverOutcome::Failed { why } => (format!("failed: {why}"), exit::UNDECIDED),
+            DriverOutcome::Returned { value } => (format!("returned {value}"), exit::OK),
+            DriverOutcome::Skipped => ("skipped".to_owned(), exit::OK),
+            DriverOutcome::Unsupported { why } => (format!("unsupported: {why}"), exit::OK),
+        };
+        tried.insert(code);
+        writeln!(out, "{:<22} {}", call.verb, one_line(&text))?;
+        out.flush()?;
+    }
+    Ok(exit::combined(tried))
+}
+
+/// Stands for the person who will be asked in a run.
+struct Somebody;
+
+impl plugfest_play::driver::Prompter for Somebody {
+    fn ask<'a>(
+        &'a self,
+        _: &'a plugfest_play::driver::Prompt,
+    ) -> plugfest_play::driver::BoxFuture<'a, plugfest_play::driver::Answer> {
+        Box::pin(std::future::ready(plugfest_play::driver::Answer::Skip))
+    }
+}
