@@ -17,7 +17,7 @@ mod session;
 mod verdict;
 mod watch;
 
-pub use conversation::{Command, LineMet, Overlay, Stage, ValueError, Waiting, conform};
+pub use conversation::{Command, Forbidden, LineMet, Overlay, Stage, ValueError, Waiting, conform};
 pub use dialect::{ConfigValue, Dialect, Written, dialect};
 pub use facts::{Facts, Keeper, KeeperView};
 pub use finding::{Finding, Level, LineRef};

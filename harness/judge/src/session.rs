@@ -10,7 +10,7 @@ use plugfest_case::ir::Item;
 use plugfest_protocol::{Edition, Timestamp};
 use plugfest_trace::{Event, Premise, What};
 
-use crate::conversation::{Command, Conversation, LineMet, Setting, Stage, Told, Waiting};
+use crate::conversation::{Command, Conversation, Forbidden, LineMet, Setting, Stage, Told, Waiting};
 use crate::dialect::dialect;
 use crate::facts::Facts;
 use crate::finding::Finding;
@@ -162,6 +162,14 @@ impl Session {
     /// Where the story stands; `None` without a case.
     pub fn stage(&self) -> Option<Stage> {
         self.conversation.as_ref().map(Conversation::stage)
+    }
+
+    /// What the DUT must not say at this moment.
+    pub fn forbidden(&self) -> Vec<Forbidden> {
+        self.conversation
+            .as_ref()
+            .map(Conversation::forbidden)
+            .unwrap_or_default()
     }
 
     /// What is known of the DUT.

@@ -8,6 +8,7 @@
 use plugfest_case::ir::{AnswerForm, Call, Kind, NeverScope, ObjectPattern, Pattern, Until};
 use plugfest_protocol::{Json, ObjectType, Part, Timestamp};
 
+use super::Forbidden;
 use super::advance::answers_to;
 use super::context::Cx;
 use super::pattern::{Bound, Mismatch};
@@ -244,7 +245,50 @@ impl Seq {
     }
 }
 
+impl Seq {
+    /// What open `never`s forbid here.
+    pub(super) fn forbidden(&self, cx: &Cx, into: &mut Vec<Forbidden>) {
+        for item in &self.items[self.phase..self.next] {
+            if item.open() {
+                item.forbidden(cx, into);
+            }
+        }
+    }
+}
+
 impl Item {
+    /// What this item forbids, if it is a `never` or holds one.
+    pub(super) fn forbidden(&self, cx: &Cx, into: &mut Vec<Forbidden>) {
+        let calls = match &self.node {
+            Node::Never(calls, NeverScope::For(_), Some(_)) | Node::Never(calls, NeverScope::UntilEnd, _) => {
+                calls
+            }
+            Node::AnyOrder(members) => return members.iter().for_each(|m| m.forbidden(cx, into)),
+            Node::InOrder(seq) | Node::Optional(seq) => return seq.forbidden(cx, into),
+            Node::Either(e) => {
+                if let Some(chosen) = e.chosen {
+                    e.branches[chosen].1.forbidden(cx, into);
+                }
+                return;
+            }
+            _ => return,
+        };
+        for call in calls.iter().filter(|call| cx.is_dut(&call.speaker)) {
+            let mut pattern = call.payload.clone();
+            if let Some(picks) = &call.picks {
+                pattern.fields.extend(picks.fields.iter().cloned());
+            }
+            if let (Some(line), Ok(overlay)) = (cx.line(self), cx.values.build(&pattern, self.frame)) {
+                into.push(Forbidden {
+                    line,
+                    span: self.stmt.span,
+                    action: call.action.text.clone(),
+                    payload: overlay.onto(cx.story.edition, &call.action.text),
+                });
+            }
+        }
+    }
+
     fn forbidding(&self, message: Message<'_>, cx: &Cx) -> Option<Item> {
         if !self.open() {
             return None;
@@ -448,7 +492,9 @@ impl Item {
             at: now,
         });
         let call = expect.call.clone();
-        cx.line_met(self, false);
+        let since = self.clock_of_prompt(clock);
+        let until = self.latest(action, since, cx);
+        cx.line_met_in_time(self, false, since, until);
         cx.note_taken(conn, id, false, self, action);
         match verify(&call, frame, action, payload, cx) {
             Err(mismatch) => {
@@ -533,7 +579,14 @@ impl Item {
         got: Got<'_>,
         cx: &mut Cx,
     ) {
-        cx.line_met(self, true);
+        let (since, until) = match &self.node {
+            Node::Send(send) => {
+                let sent = send.sent.as_ref().map(|(_, _, at)| *at);
+                (sent, sent.map(|at| at + self.answer_time(cx)))
+            }
+            _ => (None, None),
+        };
+        cx.line_met_in_time(self, true, since, until);
         cx.note_taken(conn, id, true, self, action);
         match result {
             Ok(bound) => {

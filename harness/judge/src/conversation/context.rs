@@ -286,6 +286,17 @@ impl Cx {
 
     /// Notes that a line was met by the event that is worked on.
     pub(super) fn line_met(&mut self, item: &Item, answer: bool) {
+        self.line_met_in_time(item, answer, None, None);
+    }
+
+    /// As [`Self::line_met`], with the moments between which it was due.
+    pub(super) fn line_met_in_time(
+        &mut self,
+        item: &Item,
+        answer: bool,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) {
         if self.lines.len() < super::MAX_LINES
             && let Some(line) = self.line(item)
         {
@@ -294,6 +305,8 @@ impl Cx {
                 event: self.seq,
                 answer,
                 span: item.stmt.span,
+                since,
+                until,
             });
         }
     }

@@ -42,7 +42,7 @@ impl Seq {
 
 impl Item {
     /// The latest moment of a line of the DUT, once its clock has started.
-    fn latest(&self, action: &str, clock: Option<Timestamp>, cx: &Cx) -> Option<Timestamp> {
+    pub(super) fn latest(&self, action: &str, clock: Option<Timestamp>, cx: &Cx) -> Option<Timestamp> {
         let clock = clock?;
         let mods = &self.stmt.mods;
         let length = |e| cx.values.duration(e, self.frame).unwrap_or_default();
@@ -246,7 +246,7 @@ impl Item {
         line
     }
 
-    fn answer_time(&self, cx: &Cx) -> std::time::Duration {
+    pub(super) fn answer_time(&self, cx: &Cx) -> std::time::Duration {
         let line = self.answer_line();
         match &line.stmt.mods.within {
             Some(within) => cx.values.duration(within, self.frame).unwrap_or_default(),
@@ -255,7 +255,7 @@ impl Item {
     }
 
     /// A prompted CALL's clock runs from when the driver has done it.
-    fn clock_of_prompt(&self, clock: Option<Timestamp>) -> Option<Timestamp> {
+    pub(super) fn clock_of_prompt(&self, clock: Option<Timestamp>) -> Option<Timestamp> {
         match &self.node {
             Node::Expect(e) => match e.prompt {
                 Prompt::None => clock,

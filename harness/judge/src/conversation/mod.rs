@@ -142,6 +142,23 @@ pub struct LineMet {
     pub answer: bool,
     /// The statement's place in its file.
     pub span: Span,
+    /// When its time began to run, where it had: everything obligatory before it was done.
+    pub since: Option<Timestamp>,
+    /// The latest moment at which it could still be met.
+    pub until: Option<Timestamp>,
+}
+
+/// A message that a `never` forbids at this moment, as the smallest that it names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forbidden {
+    /// The author's line.
+    pub line: LineRef,
+    /// The statement's place in its file.
+    pub span: Span,
+    /// The action.
+    pub action: String,
+    /// The payload.
+    pub payload: Json,
 }
 
 /// Where the story stands.
@@ -336,6 +353,18 @@ impl Conversation {
             }),
             _ => self.seq.waiting(&self.cx),
         }
+    }
+
+    /// What the DUT must not say at this moment.
+    pub fn forbidden(&self) -> Vec<Forbidden> {
+        let mut all = Vec::new();
+        if self.running() {
+            for watcher in &self.cx.watchers {
+                watcher.forbidden(&self.cx, &mut all);
+            }
+            self.seq.forbidden(&self.cx, &mut all);
+        }
+        all
     }
 
     /// Where the story stands.
