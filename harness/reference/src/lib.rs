@@ -19,14 +19,14 @@
 //! | `ev.unplug` | `connector` | cable off the vehicle; outside a transaction the driver takes it along if it is not locked |
 //! | `ev.unplug_at_evse` | `connector` | cable out of the socket; fails while locked, unsupported with a fixed cable |
 //! | `ev.ready`, `ev.resume`, `ev.suspend` | `connector` | the vehicle wants energy, or does not |
-//! | `ev.draw` | `connector`, `watts` (7360) | how much it takes |
+//! | `ev.draw` | `connector`, `power` (7360 W) | how much it takes |
 //! | `token.present` | `token`, `connector` (whichever is meant) | a token at the reader; with nothing plugged and none named, the next plug gets it |
 //! | `user.stop` | `connector` | the stop button |
 //! | `lock.fail`, `lock.clear` | `connector` | the lock is stuck, or free again |
 //! | `fault.inject` | `connector` (0 is the station), `code` (`InternalError`) | a ChargePointErrorCode; three of them are warnings |
 //! | `fault.clear` | `connector` | it is over |
 //! | `net.down`, `net.up` | | the network cable |
-//! | `meter.read` | `connector` | `{connector, register, unit, power}` |
+//! | `meter.read` | `connector` | the register in Wh, a number |
 //! | `station.stop`, `station.start`, `station.power_cycle` | | the mains; a battery gives time for StopTransaction |
 //! | `station.factory_reset`, `station.set_password` | `password` | |
 //!

@@ -36,9 +36,11 @@ impl Outcome {
 pub(crate) struct Args<'a>(pub(crate) &'a Json);
 
 impl<'a> Args<'a> {
-    /// The first of these names that is there.
+    /// The first of these names that is there; `null` is as good as absent.
     fn find(self, names: &[&str]) -> Option<&'a Json> {
-        names.iter().find_map(|name| self.0.get(name))
+        names
+            .iter()
+            .find_map(|name| self.0.get(name).filter(|value| !value.is_null()))
     }
 
     /// An optional text under any of its names.
@@ -72,7 +74,7 @@ impl<'a> Args<'a> {
 
     /// An optional truth value.
     pub(crate) fn flag(self, name: &str) -> Result<Option<bool>, Outcome> {
-        self.0.get(name).map_or(Ok(None), |value| {
+        self.find(&[name]).map_or(Ok(None), |value| {
             value
                 .as_bool()
                 .map(Some)
@@ -109,7 +111,7 @@ mod tests {
 
     #[test]
     fn aliases_and_digits_are_understood() {
-        let json = object! { "connector": "2", "idTag": "ABC" };
+        let json = object! { "connector": "2", "idTag": "ABC", "ready": Json::Null, "token": Json::Null };
         let args = Args(&json);
         assert_eq!(args.whole(&["connector"]), Ok(Some(2)));
         assert_eq!(args.text(&["token", "idTag"]), Ok(Some("ABC")));

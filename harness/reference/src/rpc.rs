@@ -1,6 +1,7 @@
 //! The RPC layer of OCPP-J (1.6 J §4): what a received text is, and how a bad CALL is refused.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use plugfest_protocol::{
     Edition, Fault, Frame, FrameFlaw, FrameFlawKind, Json, Part, Role, Severity, Source, Violation, expected,
@@ -141,10 +142,12 @@ fn counts(receiver: Role, violation: &Violation) -> bool {
 
 /// How many CALLs of one connection are remembered.
 const REMEMBERED: usize = 32;
+/// An answer longer than this, in bytes, is not remembered: memory per connection is bounded.
+const LONGEST_ANSWER: usize = 16 * 1024;
 
 /// What the last CALLs of a connection were answered with, so that one that is sent twice acts once.
 #[derive(Debug, Default)]
-pub(crate) struct Answered(VecDeque<(String, String, String)>);
+pub(crate) struct Answered(VecDeque<(String, u64, String)>);
 
 /// Whether a CALL came before.
 #[derive(Debug, PartialEq, Eq)]
@@ -161,18 +164,28 @@ impl Answered {
     pub(crate) fn seen(&self, id: &str, text: &str) -> Seen {
         match self.0.iter().find(|(known, ..)| known == id) {
             None => Seen::New,
-            Some((_, known, answer)) if known == text => Seen::Before(answer.clone()),
+            Some((_, known, answer)) if *known == fingerprint(text) => Seen::Before(answer.clone()),
             Some(_) => Seen::IdReused,
         }
     }
 
     pub(crate) fn remember(&mut self, id: &str, text: &str, answer: &str) {
+        if answer.len() > LONGEST_ANSWER {
+            return;
+        }
         if self.0.len() >= REMEMBERED {
             self.0.pop_front();
         }
         self.0
-            .push_back((id.to_owned(), text.to_owned(), answer.to_owned()));
+            .push_back((id.to_owned(), fingerprint(text), answer.to_owned()));
     }
+}
+
+/// Enough to tell one text from another.
+fn fingerprint(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Descriptions are words for people: 255 characters suffice.

@@ -13,6 +13,8 @@ use crate::link::{Link, websocket_config};
 use crate::stream::BoxStream;
 
 const SUBPROTOCOL: &str = "ocpp1.6";
+/// The longest identity, in bytes.
+const LONGEST_IDENTITY: usize = 255;
 
 /// Who has connected.
 pub(super) struct Visitor {
@@ -59,7 +61,9 @@ pub(super) async fn welcome(
 fn identity(request: &Request) -> Option<String> {
     let (_, last) = request.uri().path().rsplit_once('/')?;
     let identity = percent_decode_str(last).decode_utf8().ok()?;
-    (!identity.is_empty()).then(|| identity.into_owned())
+    (1..=LONGEST_IDENTITY)
+        .contains(&identity.len())
+        .then(|| identity.into_owned())
 }
 
 fn offers(request: &Request) -> bool {

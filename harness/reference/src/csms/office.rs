@@ -10,7 +10,11 @@ use super::config::{Config, KnownStation, Registration, Tag};
 use super::connection::Order;
 
 /// How many records of one kind are kept; the oldest go.
-const MOST_RECORDS: usize = 10_000;
+const MOST_RECORDS: usize = 2_000;
+/// A record longer than this, in bytes of JSON, is kept as its length only.
+const LONGEST_RECORD: usize = 16 * 1024;
+/// The longest time stamp that is kept, in characters; none that means anything is longer.
+const LONGEST_STAMP: usize = 64;
 /// How many transactions are kept; the oldest that are over go.
 const MOST_TRANSACTIONS: usize = 100_000;
 /// How many stations an open office keeps a file of.
@@ -44,6 +48,8 @@ pub(super) struct Transaction {
     status: String,
     meter_start: i64,
     started: String,
+    /// How many readings have come of it.
+    readings: usize,
     /// Meter, time and reason of its end.
     end: Option<(i64, String, String)>,
     /// Its connector has been reported Available since: nobody charges there any more.
@@ -64,6 +70,8 @@ impl Transaction {
             "status": self.status.as_str(),
             "meterStart": self.meter_start,
             "started": self.started.as_str(),
+            "open": self.end.is_none(),
+            "meterValues": self.readings as i64,
         };
         if let (Some((meter, stopped, reason)), Json::Object(members)) = (&self.end, &mut json) {
             members.insert("meterStop", *meter);
@@ -197,6 +205,10 @@ impl Office {
     /// Puts something into the books.
     pub(super) fn record(&mut self, kind: &'static str, station: &str, mut what: Json) {
         debug_assert!(KINDS.contains(&kind));
+        let length = what.to_string().len();
+        if length > LONGEST_RECORD {
+            what = object! { "bytes": length as i64 };
+        }
         if let Json::Object(members) = &mut what {
             members.insert("station", station);
             members.insert("time", self.now.to_rfc3339());
@@ -267,7 +279,7 @@ impl Office {
         let text = |field: &str| request.get(field).and_then(Json::as_str).unwrap_or_default();
         let whole = |field: &str| request.get(field).and_then(Json::as_i64).unwrap_or_default();
         let (connector, tag) = (whole("connectorId"), text("idTag"));
-        let (meter_start, started) = (whole("meterStart"), text("timestamp"));
+        let (meter_start, started) = (whole("meterStart"), stamp(text("timestamp")));
         // A station that did not get the answer sends the same again: it is one transaction.
         let again = self.transactions.iter().find(|it| {
             it.station == station
@@ -306,11 +318,29 @@ impl Office {
             tag: tag.to_owned(),
             status,
             meter_start,
-            started: started.to_owned(),
+            started,
+            readings: 0,
             end: None,
             left: false,
         });
         object! { "idTagInfo": info, "transactionId": id }
+    }
+
+    /// MeterValues: put into the books, and counted where they belong to a transaction of that station.
+    pub(super) fn read(&mut self, station: &str, request: &Json) -> Json {
+        let id = request.get("transactionId").and_then(Json::as_i64);
+        let own = self
+            .transactions
+            .iter_mut()
+            .find(|it| it.station == station && Some(i64::from(it.id)) == id);
+        if let Some(transaction) = own {
+            transaction.readings += request
+                .get("meterValue")
+                .and_then(Json::as_array)
+                .map_or(0, <[Json]>::len);
+        }
+        self.record("meter_values", station, request.clone());
+        Json::empty()
     }
 
     /// StopTransaction: always acknowledged; only a station's own transaction is stopped by it (§4.10).
@@ -323,7 +353,7 @@ impl Office {
             .iter_mut()
             .find(|it| it.station == station && i64::from(it.id) == id);
         if let Some(transaction) = own.filter(|it| it.end.is_none()) {
-            let stopped = text("timestamp").unwrap_or_default().to_owned();
+            let stopped = stamp(text("timestamp").unwrap_or_default());
             let reason = text("reason").unwrap_or("Local").to_owned();
             transaction.end = Some((whole("meterStop"), stopped, reason));
         }
@@ -343,6 +373,10 @@ impl Office {
             it.left = true;
         }
     }
+}
+
+fn stamp(text: &str) -> String {
+    text.chars().take(LONGEST_STAMP).collect()
 }
 
 /// Compares without telling by its time how much was right.

@@ -32,10 +32,7 @@ impl Office {
                 self.record("heartbeats", station, Json::empty());
                 object! { "currentTime": self.now.to_rfc3339() }
             }
-            "MeterValues" => {
-                self.record("meter_values", station, request.clone());
-                Json::empty()
-            }
+            "MeterValues" => self.read(station, request),
             "StartTransaction" => self.start(station, request),
             "StatusNotification" => self.status(station, request),
             "StopTransaction" => self.stop(station, request),

@@ -142,7 +142,12 @@ impl Csms {
     /// Hands a CALL over to the station's connection, where it may be sent at all.
     fn order(&self, args: Args<'_>) -> Result<oneshot::Receiver<Outcome>, Outcome> {
         let action = args.required(&["action"])?;
-        let payload = args.0.get("payload").cloned().unwrap_or_else(Json::empty);
+        let payload = args
+            .0
+            .get("payload")
+            .filter(|payload| !payload.is_null())
+            .cloned()
+            .unwrap_or_else(Json::empty);
         check(action, &payload)?;
         let mut office = self.office();
         let identity = match args.text(&["station", "id"])? {

@@ -24,10 +24,15 @@ pub(super) struct TagInfo {
 }
 
 impl TagInfo {
+    /// What does not fit the standard's lengths is not kept: the CSMS may be hostile.
     fn read(info: &Json) -> Option<Self> {
+        let short = |field: &str| {
+            let text = info.get(field).and_then(Json::as_str)?;
+            (text.chars().count() <= LONGEST_TAG).then(|| text.to_owned())
+        };
         Some(Self {
-            status: info.get("status")?.as_str()?.to_owned(),
-            parent: info.get("parentIdTag").and_then(Json::as_str).map(str::to_owned),
+            status: short("status")?,
+            parent: short("parentIdTag"),
             expiry: info
                 .get("expiryDate")
                 .and_then(Json::as_str)

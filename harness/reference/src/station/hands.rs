@@ -1,6 +1,6 @@
 //! What only hands can do to a station: the verbs of the driver.
 
-use plugfest_protocol::{Json, object};
+use plugfest_protocol::Json;
 use tokio::sync::oneshot;
 
 use super::config_keys::Settings;
@@ -119,12 +119,8 @@ impl Device {
                 let now = self.now;
                 let meter = &mut self.at(number).meter;
                 meter.count(now);
-                return Ok(Outcome::Returned(object! {
-                    "connector": number as i64,
-                    "register": meter.watt_hours() as i64,
-                    "unit": "Wh",
-                    "power": meter.watts() as i64,
-                }));
+                // As a person would read it off the display.
+                return Ok(Outcome::Returned(Json::from(meter.watt_hours() as i64)));
             }
             _ => return Ok(Outcome::Unsupported),
         }

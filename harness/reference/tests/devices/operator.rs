@@ -74,6 +74,7 @@ async fn calls_wait_for_each_other() {
 #[tokio::test(start_paused = true)]
 async fn the_books_tell_what_happened() {
     let world = charging(Makeup::default()).await;
+    world.set("MeterValueSampleInterval", "60").await;
     world.pass(360).await;
     world.hands("token.present", object! { "token": "ALICE" }).await;
     let Outcome::Returned(books) = world
@@ -89,6 +90,8 @@ async fn the_books_tell_what_happened() {
     let books = books.pointer("/0").unwrap();
     assert_eq!(books.get("transactionId"), Some(&Json::from(100)));
     assert_eq!(books.get("reason"), Some(&Json::from("Local")));
+    assert_eq!(books.get("open"), Some(&Json::from(false)));
+    assert_eq!(books.get("meterValues"), Some(&Json::from(6)));
     let energy = books.get("energy").and_then(Json::as_i64).unwrap();
     assert!(
         (735..=745).contains(&energy),
