@@ -9,6 +9,8 @@ mod availability;
 mod boot;
 mod configuration;
 mod handshake;
+mod hostile;
+mod many;
 mod metering;
 mod offline;
 mod operator;
