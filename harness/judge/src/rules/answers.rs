@@ -8,7 +8,8 @@ use plugfest_protocol::{
 use plugfest_trace::{Cause, Party, What};
 
 use super::support::{
-    Away, Bounded, Check, Entry, OCPP16, connectors, fact, int, is_own, message_timeout, short, shown, text,
+    Away, Bounded, Check, Entry, OCPP16, connectors, fact, int, is_own, message_timeout, number_fact, short,
+    shown, status, text,
 };
 use crate::finding::Level;
 use crate::ledger::OpenCall;
@@ -61,6 +62,17 @@ pub(super) static RULES: &[Entry] = &[
                   them is a warning. Values that only the text of the standard forbids (connector 0 for a remote \
                   start) may be refused in a regular response and are not judged here.",
     }),
+    Entry::both::<ForbiddenAccepted>(RuleInfo {
+        id: "answers/forbidden-accepted",
+        title: "a value that the text forbids is not accepted",
+        clause: "OCPP-1.6 6",
+        level: Level::Must,
+        editions: OCPP16,
+        explain: "Some values are valid by the schemas and forbidden by the text: connector 0 where a real connector is \
+                  meant (remote start, unlock), negative connectors. A receiver may refuse them with a CALLERROR or in \
+                  a regular response; it must not answer Accepted, Scheduled or Unlocked. The clause of the finding is \
+                  the one that defines the fields.",
+    }),
     Entry::both::<ValidRefused>(RuleInfo {
         id: "answers/valid-refused",
         title: "a valid request gets a CALLRESULT",
@@ -71,7 +83,7 @@ pub(super) static RULES: &[Entry] = &[
                   regular results (OCPP-1.6J 4.2.2), and each operation says SHALL respond. Let pass: NotSupported and \
                   NotImplemented for actions outside the Core profile, any CALLERROR before the station is accepted or \
                   while that is not known, a CALL sent while another was open, and doubts about the meaning of valid \
-                  values (unknown connectors, charging profiles). The clause of the finding is the operation's own. \
+                  values (unknown connectors, charging profiles, more keys than GetConfigurationMaxKeys). The clause of the finding is the operation's own. \
                   A refused StopTransaction has its own rule: transaction/stop-refused.",
     }),
     Entry::both::<ErrorCode>(RuleInfo {
@@ -133,14 +145,12 @@ impl Check for Missing {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let excused = self.away.is_excused()
             || (context.dut == "station" && fact(context, "boot").is_some_and(|boot| boot == "Rejected"));
-        let timeout = message_timeout(context);
-        for call in context.ledger.open() {
-            let age = context.at.since(call.at);
-            let ours = call.from == Party::Us && call.cause != Some(Cause::Probe);
-            if !ours || age <= timeout || !is_own(context, call.conn) || self.reported.contains(&call.seq) {
+        let ours = |call: &&OpenCall| call.from == Party::Us && call.cause != Some(Cause::Probe);
+        for call in context.ledger.open().filter(ours) {
+            let (age, timeout) = (context.at.since(call.at), message_timeout(context));
+            if age <= timeout || !is_own(context, call.conn) || !self.reported.insert(call.seq) {
                 continue;
             }
-            self.reported.insert(call.seq);
             if excused || self.tainted.has(call.conn, &call.id) {
                 continue;
             }
@@ -330,6 +340,48 @@ impl Check for InvalidAccepted {
     }
 }
 
+/// Accepted values that the text forbids.
+#[derive(Debug, Default)]
+struct ForbiddenAccepted;
+
+impl Check for ForbiddenAccepted {
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        let Seen::Answer {
+            from: Party::Dut,
+            call,
+            answer,
+            ..
+        } = seen
+        else {
+            return;
+        };
+        let Some(answered @ ("Accepted" | "Scheduled" | "Unlocked")) = status(&answer) else {
+            return;
+        };
+        let Sent::Wrong(found) = sent(context, &call.action, &call.payload) else {
+            return;
+        };
+        // What the schema forbids as well is a matter of answers/invalid-accepted.
+        let [only] = found.as_slice() else { return };
+        if only.class != ViolationClass::SpecOnly || only.severity == Severity::Contested {
+            return;
+        }
+        let message = format!(
+            "{} was accepted with a value that the text forbids at {}",
+            call.action, only.pointer
+        );
+        let finding = out.add(
+            message,
+            only.expected.as_str(),
+            format!("{answered} for {}", only.got),
+        );
+        finding.at("/status");
+        if let Some(known) = context.edition.action(&call.action) {
+            finding.clause(known.clause_request.as_str());
+        }
+    }
+}
+
 /// CALLERRORs to requests that should have been served.
 #[derive(Debug, Default)]
 struct ValidRefused {
@@ -359,6 +411,9 @@ impl Check for ValidRefused {
         let Some(known) = context.edition.action(&call.action) else {
             return;
         };
+        if too_many_keys(context, call) {
+            return;
+        }
         let unsupported = matches!(code, "NotSupported" | "NotImplemented");
         if (unsupported && known.profile != "Core")
             || (code == "PropertyConstraintViolation" && doubtful(context, call))
@@ -374,6 +429,19 @@ impl Check for ValidRefused {
             finding.level(Level::Should);
         }
     }
+}
+
+/// True where more keys are asked for than the station is known to take at a time (OCPP-1.6 5.8).
+fn too_many_keys(context: &Context<'_>, call: &OpenCall) -> bool {
+    let keys = call
+        .payload
+        .get("key")
+        .and_then(Json::as_array)
+        .map_or(0, <[_]>::len);
+    let most = number_fact(context, "config.GetConfigurationMaxKeys")
+        .unwrap_or(1)
+        .max(1);
+    call.action == "GetConfiguration" && i64::try_from(keys).unwrap_or(i64::MAX) > most
 }
 
 /// True where a request is valid, but may mean something that the DUT has not got.

@@ -8,6 +8,7 @@ use plugfest_trace::{Cause, Data, Party, What};
 
 use super::support::{Away, Check, EVERY, Entry, OCPP16, fact, is_own, message_timeout, shown};
 use crate::finding::Level;
+use crate::ledger::OpenCall;
 use crate::rule::{Context, Findings, RuleInfo, Seen};
 
 /// How soon after a frame of ours a closed connection is put down to it.
@@ -135,12 +136,11 @@ struct Probe {
 
 impl Check for Probe {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let timeout = message_timeout(context);
-        for call in context.ledger.open() {
-            let probe =
-                call.from == Party::Us && call.cause == Some(Cause::Probe) && is_own(context, call.conn);
-            let age = context.at.since(call.at);
-            if !probe || age <= timeout || !self.reported.insert(call.seq) || self.away.is_excused() {
+        let probe = |call: &&OpenCall| call.from == Party::Us && call.cause == Some(Cause::Probe);
+        for call in context.ledger.open().filter(probe) {
+            let (age, timeout) = (context.at.since(call.at), message_timeout(context));
+            let late = age > timeout && is_own(context, call.conn);
+            if !late || !self.reported.insert(call.seq) || self.away.is_excused() {
                 continue;
             }
             let message = format!("the probe {} was not answered: the DUT is deaf", call.action);
@@ -164,17 +164,14 @@ struct Pong {
 
 impl Check for Pong {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let timeout = message_timeout(context);
-        let late = self
-            .waiting
-            .iter()
-            .find(|(_, (since, _))| context.at.since(*since) > timeout);
+        let late = |since: Timestamp| context.at.since(since) > message_timeout(context);
+        let late = self.waiting.iter().find(|(_, (since, _))| late(*since));
         if let Some(conn) = late.map(|(conn, _)| *conn) {
             self.waiting.remove(&conn);
             if !self.away.is_excused() {
                 out.add(
                     "a ping was not answered",
-                    format!("a pong within {}", shown(timeout)),
+                    format!("a pong within {}", shown(message_timeout(context))),
                     "nothing",
                 );
             }

@@ -30,7 +30,7 @@ mod upgrade;
 use support::Entry;
 
 /// Every theme's rules. A rule that is not here does not exist.
-static THEMES: [&[Entry]; 22] = [
+static THEMES: [&[Entry]; 23] = [
     upgrade::RULES,
     frame::RULES,
     schema::RULES,
@@ -50,6 +50,7 @@ static THEMES: [&[Entry]; 22] = [
     correlation::promises::RULES,
     correlation::availability::RULES,
     correlation::agreement::RULES,
+    correlation::reservations::RULES,
     config::RULES,
     time::RULES,
     liveness::RULES,

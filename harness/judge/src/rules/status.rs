@@ -457,17 +457,14 @@ struct AvailableInTransaction {
 impl Check for AvailableInTransaction {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.trouble.see(seen);
-        let timeout = action_timeout(context);
-        let late = self
-            .due
-            .iter()
-            .find(|(_, (since, _))| context.at.since(*since) > timeout);
+        let late = |since: Timestamp| context.at.since(since) > action_timeout(context);
+        let late = self.due.iter().find(|(_, (since, _))| late(*since));
         if let Some((connector, (_, id))) = late.map(|(connector, due)| (*connector, *due))
             && !self.trouble.is_there(context)
         {
             self.due.remove(&connector);
             let message = format!("connector {connector} is Available, its transaction {id} was not stopped");
-            let expected = format!("StopTransaction within {}", shown(timeout));
+            let expected = format!("StopTransaction within {}", shown(action_timeout(context)));
             out.add(message, expected, "nothing");
         }
         match seen {
@@ -513,17 +510,14 @@ struct ChargingWithoutTransaction {
 impl Check for ChargingWithoutTransaction {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.trouble.see(seen);
-        let timeout = action_timeout(context);
-        let late = self
-            .due
-            .iter()
-            .find(|(_, since)| context.at.since(**since) > timeout);
+        let late = |since: Timestamp| context.at.since(since) > action_timeout(context);
+        let late = self.due.iter().find(|(_, since)| late(**since));
         if let Some(connector) = late.map(|(connector, _)| *connector)
             && !self.trouble.is_there(context)
         {
             self.due.remove(&connector);
             let message = format!("connector {connector} charges without a transaction");
-            let expected = format!("StartTransaction within {}", shown(timeout));
+            let expected = format!("StartTransaction within {}", shown(action_timeout(context)));
             out.add(message, expected, "nothing");
         }
         match seen {

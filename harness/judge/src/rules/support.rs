@@ -300,7 +300,6 @@ impl Away {
                 What::Asked { verb, .. } if DEPARTING.contains(&verb.as_str()) => self.excused = true,
                 What::Opened { .. } => self.excused = false,
                 What::Link { op } if op != "accept" => self.excused = true,
-                What::Process { what, .. } if what == "exited" || what == "started" => self.excused = true,
                 What::Closing { from: Party::Us, .. } | What::Closed { by: Party::Us, .. } => {
                     self.excused = true;
                 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use plugfest_protocol::Timestamp;
 use plugfest_trace::{Head, Party, What};
 
-use super::support::{Check, EVERY, Entry, OCPP16, message_timeout, short};
+use super::support::{Check, EVERY, Entry, OCPP16, message_timeout, short, shown};
 use crate::finding::Level;
 use crate::rule::{Context, Findings, RuleInfo, Seen};
 
@@ -474,16 +474,16 @@ struct Serves {
 
 impl Check for Serves {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let timeout = message_timeout(context);
+        let late = |since: Timestamp| context.at.since(since) > message_timeout(context);
         let late: Vec<u32> = self
             .open
             .iter()
-            .filter(|(_, since)| context.at.since(**since) > timeout)
+            .filter(|(_, since)| late(**since))
             .map(|(conn, _)| *conn)
             .collect();
         for conn in late {
             self.open.remove(&conn);
-            let actual = format!("open after {:.1} s", timeout.as_secs_f64());
+            let actual = format!("open after {}", shown(message_timeout(context)));
             out.add(
                 "the CSMS did not close a connection without agreed subprotocol",
                 "a close at once",

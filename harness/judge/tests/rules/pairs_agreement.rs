@@ -340,4 +340,27 @@ pub(crate) const PAIRS: &[Pair] = &[
         - dut => {"configurationKey":[{"key":"ConnectionTimeOut","readonly":false,"value":"60"}]}
         + dut => {"configurationKey":[{"key":"ConnectionTimeOut","readonly":false,"value":"1"}]}"#,
     ),
+    station(
+        "correlation/reservation-expires",
+        r#"up
+        fact boot "Accepted"
+        us ReserveNow {"connectorId":1,"expiryDate":"$now+100","idTag":"A","reservationId":5}
+        dut => {"status":"Accepted"}
+        reports 1 Reserved
+        wait 100
+        - reports 1 Available
+        wait 61
+        tick"#,
+    ),
+    station(
+        "correlation/reservation-cancel",
+        r#"up
+        fact boot "Accepted"
+        us ReserveNow {"connectorId":1,"expiryDate":"$now+100","idTag":"A","reservationId":5}
+        dut => {"status":"Accepted"}
+        reports 1 Reserved
+        us CancelReservation {"reservationId":5}
+        - dut => {"status":"Accepted"}
+        + dut => {"status":"Rejected"}"#,
+    ),
 ];

@@ -160,4 +160,12 @@ pub(crate) const PAIRS: &[Pair] = &[
         - dut#2 Authorize {"idTag":"A"}
         + dut#1 Authorize {"idTag":"A"}"#,
     ),
+    station(
+        "answers/forbidden-accepted",
+        r#"up
+        fact boot "Accepted"
+        us RemoteStartTransaction {"connectorId":0,"idTag":"A"}
+        - dut => {"status":"Rejected"}
+        + dut => {"status":"Accepted"}"#,
+    ),
 ];

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use plugfest_protocol::{Json, Timestamp};
+use plugfest_protocol::Json;
 use plugfest_trace::{Party, What};
 
 use crate::finding::Level;
 use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
-use crate::rules::support::{Check, Entry, OCPP16, instant, int, short, status, text};
+use crate::rules::support::{Check, Entry, OCPP16, int, short, status, text};
 
 pub(in crate::rules) static RULES: &[Entry] = &[
     Entry::station::<ListVersion>(RuleInfo {
@@ -49,16 +49,6 @@ pub(in crate::rules) static RULES: &[Entry] = &[
                   update. After the end of one was told (Uploaded, UploadFailed, Installed, InstallationFailed, \
                   DownloadFailed), a triggered notification that repeats it is stale. A warning: the text defines \
                   the statuses, not when the old one is over.",
-    }),
-    Entry::station::<ReservationId>(RuleInfo {
-        id: "correlation/reservation-id",
-        title: "a transaction that ends a reservation names it",
-        clause: "OCPP-1.6 4.8, 5.13",
-        level: Level::Must,
-        editions: OCPP16,
-        explain: "If a transaction ends a reservation, StartTransaction MUST contain its reservationId. Judged where the \
-                  station accepted the reservation in this trace for the idTag and the connector of the transaction, it \
-                  was not cancelled and had not expired, and the connector was not Faulted or Unavailable since.",
     }),
 ];
 
@@ -256,107 +246,6 @@ impl Check for Stale {
                     self.ended.insert(action.to_owned(), status.to_owned());
                 } else {
                     self.ended.remove(action);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// A reservation that the station accepted.
-#[derive(Debug)]
-struct Reservation {
-    connector: i64,
-    tag: String,
-    expiry: Option<Timestamp>,
-}
-
-/// Transactions without their reservation.
-#[derive(Debug, Default)]
-struct ReservationId {
-    held: BTreeMap<i64, Reservation>,
-}
-
-impl Check for ReservationId {
-    fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        match seen {
-            Seen::Answer {
-                from: Party::Dut,
-                call,
-                answer,
-                ..
-            } => {
-                let Some(id) = int(&call.payload, "reservationId") else {
-                    return;
-                };
-                match (call.action.as_str(), status(&answer)) {
-                    ("ReserveNow", Some("Accepted")) => {
-                        let (Some(connector), Some(tag)) =
-                            (int(&call.payload, "connectorId"), text(&call.payload, "idTag"))
-                        else {
-                            return;
-                        };
-                        let expiry = instant(&call.payload, "expiryDate");
-                        self.held.insert(
-                            id,
-                            Reservation {
-                                connector,
-                                tag: tag.to_owned(),
-                                expiry,
-                            },
-                        );
-                        if self.held.len() > 256 {
-                            self.held.pop_first();
-                        }
-                    }
-                    ("ReserveNow" | "CancelReservation", _) => {
-                        self.held.remove(&id);
-                    }
-                    _ => {}
-                }
-            }
-            Seen::Call {
-                from: Party::Dut,
-                action: "BootNotification",
-                ..
-            } => self.held.clear(),
-            Seen::Call {
-                from: Party::Dut,
-                action: "StatusNotification",
-                payload,
-                ..
-            } => {
-                let connector = int(payload, "connectorId");
-                if matches!(text(payload, "status"), Some("Faulted" | "Unavailable")) {
-                    self.held
-                        .retain(|_, held| held.connector != 0 && Some(held.connector) != connector);
-                }
-            }
-            Seen::Call {
-                from: Party::Dut,
-                action: "StartTransaction",
-                payload,
-                ..
-            } => {
-                let (Some(connector), Some(tag)) = (int(payload, "connectorId"), text(payload, "idTag"))
-                else {
-                    return;
-                };
-                let at = instant(payload, "timestamp");
-                let fits = |held: &Reservation| {
-                    held.connector == connector
-                        && held.tag.eq_ignore_ascii_case(tag)
-                        && at.zip(held.expiry).is_some_and(|(at, expiry)| at < expiry)
-                };
-                let Some(id) = self.held.iter().find(|(_, held)| fits(held)).map(|(id, _)| *id) else {
-                    return;
-                };
-                self.held.remove(&id);
-                let told = int(payload, "reservationId");
-                if told != Some(id) {
-                    let message = "a transaction that ends a reservation does not name it";
-                    let actual = told.map_or_else(|| "no reservationId".to_owned(), |told| told.to_string());
-                    out.add(message, id.to_string(), actual).at("/reservationId");
                 }
             }
             _ => {}

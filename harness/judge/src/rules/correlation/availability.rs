@@ -135,11 +135,10 @@ struct Reported {
 impl Check for Reported {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.due.see(seen);
-        let timeout = action_timeout(context);
-        for (age, (connector, operative)) in self.due.overdue(context, timeout) {
+        for (age, (connector, operative)) in self.due.overdue(context, action_timeout) {
             let what = if operative { "operative" } else { "inoperative" };
             let message = format!("connector {connector} was made {what} and does not say so");
-            let expected = format!("StatusNotification within {}", shown(timeout));
+            let expected = format!("StatusNotification within {}", shown(action_timeout(context)));
             out.add(message, expected, format!("nothing for {}", shown(age)));
         }
         match seen {
@@ -186,6 +185,14 @@ enum State {
     Scheduled,
     /// Reported.
     Unavailable,
+}
+
+/// True for the statuses from which the table leads to Unavailable when a scheduled change takes effect.
+fn in_use(status: Option<&str>) -> bool {
+    matches!(
+        status,
+        Some("Charging" | "SuspendedEV" | "SuspendedEVSE" | "Finishing")
+    )
 }
 
 /// Inoperative connectors that come back.
@@ -245,12 +252,13 @@ impl Check for Kept {
                 else {
                     return;
                 };
+                let before = fact(context, &format!("status.{connector}"));
                 let Some(state) = self.states.get_mut(&connector) else {
                     return;
                 };
                 let broken = match *state {
                     State::Unavailable => !matches!(status, "Unavailable" | "Faulted"),
-                    State::Scheduled => status == "Available",
+                    State::Scheduled => status == "Available" && in_use(before),
                     State::Asked => false,
                 };
                 if status == "Unavailable" {

@@ -4,3 +4,4 @@ pub(super) mod agreement;
 pub(super) mod availability;
 mod promise;
 pub(super) mod promises;
+pub(super) mod reservations;

@@ -47,7 +47,11 @@ impl<T> Promises<T> {
 
     /// What is overdue, with its age. Nothing is while the DUT may be held up: its connection is gone, one of its CALLs
     /// waits for an answer of ours, its transaction messages fail, or it has a reason to be away.
-    pub(super) fn overdue(&mut self, context: &Context<'_>, after: Duration) -> Vec<(Duration, T)> {
+    pub(super) fn overdue(
+        &mut self,
+        context: &Context<'_>,
+        after: fn(&Context<'_>) -> Duration,
+    ) -> Vec<(Duration, T)> {
         if self.due.is_empty() {
             return Vec::new();
         }
@@ -56,6 +60,7 @@ impl<T> Promises<T> {
         if held || self.failed || self.away.is_excused() {
             return Vec::new();
         }
+        let after = after(context);
         let (late, due) = self
             .due
             .drain(..)

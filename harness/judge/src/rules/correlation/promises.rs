@@ -82,16 +82,6 @@ pub(in crate::rules) static RULES: &[Entry] = &[
                   Unlocked was answered and no StopTransaction has come within `timeout.action` (60 s by default). Not \
                   judged while the station may be held up.",
     }),
-    Entry::station::<Reserved>(RuleInfo {
-        id: "correlation/reserved-status",
-        title: "a reserved connector says so",
-        clause: "OCPP-1.6-errata 3.19",
-        level: Level::Contested,
-        editions: OCPP16,
-        explain: "A reservation takes a connector from Available to Reserved (A7 of the table in OCPP-1.6 4.9). The text \
-                  says that the station MAY report a change, the errata that it SHALL: a warning. Time: \
-                  `timeout.action`, 60 s by default. Not judged for connector 0, and where a transaction starts first.",
-    }),
 ];
 
 /// The message that a trigger asks for, and the connector.
@@ -115,13 +105,12 @@ struct Trigger {
 impl Check for Trigger {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.due.see(seen);
-        let timeout = action_timeout(context);
-        for (age, (message, connector)) in self.due.overdue(context, timeout) {
+        for (age, (message, connector)) in self.due.overdue(context, action_timeout) {
             let place = connector.map_or_else(String::new, |connector| format!(" for connector {connector}"));
             let told = format!("the trigger for {message}{place} was accepted and the message did not come");
             out.add(
                 told,
-                format!("{message} within {}", shown(timeout)),
+                format!("{message} within {}", shown(action_timeout(context))),
                 format!("nothing for {}", shown(age)),
             );
         }
@@ -181,10 +170,9 @@ impl Check for RemoteStop {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.due.see(seen);
         stopped(&mut self.due, seen);
-        let timeout = action_timeout(context);
-        for (age, id) in self.due.overdue(context, timeout) {
+        for (age, id) in self.due.overdue(context, action_timeout) {
             let message = format!("the remote stop of transaction {id} was accepted and not carried out");
-            let expected = format!("StopTransaction within {}", shown(timeout));
+            let expected = format!("StopTransaction within {}", shown(action_timeout(context)));
             out.add(message, expected, format!("nothing for {}", shown(age)));
         }
         if let Seen::Answer {
@@ -264,8 +252,8 @@ struct Reset {
 
 impl Check for Reset {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let timeout = reboot_timeout(context);
         if let Some(since) = self.due
+            && let timeout = reboot_timeout(context)
             && context.at.since(since) > timeout
         {
             self.due = None;
@@ -312,11 +300,13 @@ impl Check for ResetStops {
         self.book.begin(context);
         self.due.see(seen);
         stopped(&mut self.due, seen);
-        let timeout = action_timeout(context);
-        for (age, id) in self.due.overdue(context, timeout) {
+        for (age, id) in self.due.overdue(context, action_timeout) {
             if !self.book.has_failed() {
                 let message = format!("a soft reset did not stop transaction {id}");
-                let expected = format!("StopTransaction within {} of the restart", shown(timeout));
+                let expected = format!(
+                    "StopTransaction within {} of the restart",
+                    shown(action_timeout(context))
+                );
                 out.add(message, expected, format!("nothing for {}", shown(age)));
             }
         }
@@ -396,10 +386,9 @@ impl Check for UnlockStops {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.due.see(seen);
         stopped(&mut self.due, seen);
-        let timeout = action_timeout(context);
-        for (age, id) in self.due.overdue(context, timeout) {
+        for (age, id) in self.due.overdue(context, action_timeout) {
             let message = format!("the connector was unlocked and its transaction {id} goes on");
-            let expected = format!("StopTransaction within {}", shown(timeout));
+            let expected = format!("StopTransaction within {}", shown(action_timeout(context)));
             out.add(message, expected, format!("nothing for {}", shown(age)));
         }
         if let Seen::Answer {
@@ -417,63 +406,6 @@ impl Check for UnlockStops {
                 .and_then(Json::as_i64)
         {
             self.due.add(context, id);
-        }
-    }
-}
-
-/// Reservations that do not show.
-#[derive(Debug, Default)]
-struct Reserved {
-    due: Promises<i64>,
-}
-
-impl Check for Reserved {
-    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        self.due.see(seen);
-        let timeout = action_timeout(context);
-        for (age, connector) in self.due.overdue(context, timeout) {
-            let message = format!(
-                "connector {connector} was reserved and does not say so; the errata ask for it, the text allows it"
-            );
-            let expected = format!("StatusNotification(Reserved) within {}", shown(timeout));
-            out.add(message, expected, format!("nothing for {}", shown(age)));
-        }
-        match seen {
-            Seen::Call {
-                from: Party::Dut,
-                action: "StatusNotification" | "StartTransaction",
-                payload,
-                ..
-            } => {
-                let connector = int(payload, "connectorId");
-                self.due.settle(|reserved| Some(*reserved) == connector);
-            }
-            Seen::Call {
-                from: Party::Us,
-                action: "CancelReservation" | "ChangeAvailability" | "Reset",
-                ..
-            } => {
-                self.due.clear();
-            }
-            Seen::Answer {
-                from: Party::Dut,
-                call,
-                answer,
-                ..
-            } if call.action == "ReserveNow" => {
-                let connector = int(&call.payload, "connectorId").filter(|connector| *connector > 0);
-                let Some(connector) = connector.filter(|_| status(&answer) == Some("Accepted")) else {
-                    return;
-                };
-                let before = context
-                    .facts
-                    .fact(&format!("status.{connector}"))
-                    .and_then(Json::as_str);
-                if before != Some("Reserved") {
-                    self.due.add(context, connector);
-                }
-            }
-            _ => {}
         }
     }
 }

@@ -72,8 +72,8 @@ pub(in crate::rules) static RULES: &[Entry] = &[
         editions: OCPP16,
         explain: "Each time it boots or reboots a station SHALL send a BootNotification, before any other request. \
                   Judged on the first CALL of a connection that came up after a restart which is known: a Reset that \
-                  the station accepted and that ended its connection, or a power cycle, start or factory reset by the \
-                  driver after which the connection came anew.",
+                  the station accepted and that ended its connection, or a power cycle or start by the driver after \
+                  which the connection came anew.",
     }),
     Entry::station::<BootRepeated>(RuleInfo {
         id: "sequence/boot-repeated",
@@ -420,10 +420,7 @@ impl Check for BootAfterRestart {
         match seen {
             Seen::Event(event) => match &event.what {
                 What::Asked { verb, .. } => {
-                    self.restarting |= matches!(
-                        verb.as_str(),
-                        "station.power_cycle" | "station.start" | "station.factory_reset"
-                    );
+                    self.restarting |= matches!(verb.as_str(), "station.power_cycle" | "station.start");
                 }
                 What::Closed { by: Party::Dut, .. } => self.restarting |= self.reset,
                 What::Opened { .. } => self.due |= std::mem::take(&mut self.restarting),

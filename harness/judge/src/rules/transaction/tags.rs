@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plugfest_protocol::{Json, Timestamp};
-use plugfest_trace::Party;
+use plugfest_trace::{Party, What};
 
 use crate::finding::Level;
 use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
@@ -51,8 +51,8 @@ pub(in crate::rules) static RULES: &[Entry] = &[
         editions: OCPP16,
         explain: "A RemoteStartTransaction contains the idTag that the station SHALL use. The next StartTransaction on \
                   the connector of an accepted remote start (or on any, where none was named) must carry it. Let pass: \
-                  another tag that was authorised meanwhile or that a person presented, and transactions that tell of \
-                  an earlier moment.",
+                  another tag that was authorised and had not started anything yet, or that a person presented within \
+                  ten minutes, and transactions that tell of an earlier moment.",
     }),
     Entry::station::<RemoteAuthorize>(RuleInfo {
         id: "transaction/remote-start-authorize",
@@ -300,7 +300,7 @@ impl Remote {
             } => self.accepted = None,
             // A person with a card, or one that unplugs, makes another story of it.
             Seen::Event(event) => {
-                if let plugfest_trace::What::Asked { verb, .. } = &event.what
+                if let What::Asked { verb, .. } = &event.what
                     && (verb.starts_with("token.") || verb.starts_with("user."))
                 {
                     self.accepted = None;
@@ -315,12 +315,22 @@ impl Remote {
 #[derive(Debug, Default)]
 struct RemoteTag {
     remote: Remote,
-    others: bool,
+    /// Tags that were authorised and have not started anything yet.
+    waiting: Bounded<String, bool>,
+    /// When somebody last presented a tag that may have been authorised without a message.
+    presented: Option<Timestamp>,
 }
 
 impl Check for RemoteTag {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         match seen {
+            Seen::Event(event) => {
+                if let What::Asked { verb, .. } = &event.what
+                    && (verb.starts_with("token.") || verb.starts_with("user."))
+                {
+                    self.presented = Some(context.at);
+                }
+            }
             Seen::Call {
                 from: Party::Dut,
                 action: "Authorize",
@@ -328,15 +338,7 @@ impl Check for RemoteTag {
                 ..
             } => {
                 let tag = text(payload, "idTag").unwrap_or_default();
-                let remote = self.remote.accepted.as_ref().map(|(tag, _, _)| tag.as_str());
-                self.others |= !is_tag(remote, tag);
-            }
-            Seen::Answer {
-                from: Party::Dut,
-                call,
-                ..
-            } if call.action == "RemoteStartTransaction" => {
-                self.others = false;
+                self.waiting.insert(tag.to_ascii_lowercase(), true);
             }
             Seen::Call {
                 from: Party::Dut,
@@ -345,18 +347,22 @@ impl Check for RemoteTag {
                 ..
             } => {
                 let tag = text(payload, "idTag").unwrap_or_default();
+                let waited = self.waiting.insert(tag.to_ascii_lowercase(), false) == Some(true);
+                let presented = self
+                    .presented
+                    .is_some_and(|at| context.at.since(at) < Duration::from_mins(10));
                 if let Some((wanted, at)) = self.remote.tag_for(int(payload, "connectorId"))
-                    && !self.others
+                    && !waited
+                    && !presented
                     && !wanted.eq_ignore_ascii_case(tag)
                     && instant(payload, "timestamp").is_some_and(|start| start + Duration::from_secs(2) >= at)
                 {
                     let message = "the remote start was carried out with another tag";
-                    out.add(
-                        message,
+                    let (expected, actual) = (
                         format!("idTag {}", short(wanted)),
                         format!("idTag {}", short(tag)),
-                    )
-                    .at("/idTag");
+                    );
+                    out.add(message, expected, actual).at("/idTag");
                 }
             }
             _ => {}
