@@ -1,9 +1,9 @@
 //! The result lines that cases can give: one for each side that a case tests.
 
-use plugfest_case::ir::{Case, Pics};
+use plugfest_case::ir::Case;
 use plugfest_case::{Library, Loaded};
 use plugfest_judge::{CaseKey, PlannedCase};
-use plugfest_protocol::Edition;
+pub(crate) use plugfest_play::suite::{clauses, placed};
 
 /// The two sides of a case of OCPP, in the order in which they are listed.
 const SIDES: [&str; 2] = ["station", "csms"];
@@ -33,48 +33,6 @@ fn tests(loaded: &Loaded, role: &str) -> bool {
     sides.is_none_or(|sides| sides.iter().any(|word| word.text == role))
 }
 
-/// The functional block: the first part of the id.
-pub(crate) fn block(case: &Case) -> &str {
-    case.id.split('/').next().unwrap_or_default()
-}
-
-/// The certification profile: the first name in `requires` that is one.
-pub(crate) fn profile(loaded: &Loaded) -> String {
-    let Some(edition) = loaded.edition() else {
-        return String::new();
-    };
-    let requires = loaded.case.header.requires.as_ref();
-    requires
-        .and_then(|requires| first_profile(&requires.expr, edition))
-        .unwrap_or_default()
-}
-
-fn first_profile(pics: &Pics, edition: &Edition) -> Option<String> {
-    match pics {
-        Pics::Code(code) => edition
-            .actions()
-            .iter()
-            .map(|action| &action.profile)
-            .find(|profile| *profile == code)
-            .cloned(),
-        Pics::And(left, right) | Pics::Or(left, right) => {
-            first_profile(left, edition).or_else(|| first_profile(right, edition))
-        }
-        Pics::Compare { .. } | Pics::Not(_) => None,
-    }
-}
-
-/// Its clauses: `OCPP-1.6 4.9`.
-pub(crate) fn clauses(case: &Case) -> Vec<String> {
-    let spec = case.header.spec.iter();
-    spec.flat_map(|spec| {
-        spec.clauses
-            .iter()
-            .map(|clause| format!("{} {clause}", spec.document))
-    })
-    .collect()
-}
-
 /// The official ids that the case covers, on whichever side.
 pub(crate) fn all_covers(case: &Case) -> Vec<&str> {
     case.header
@@ -100,14 +58,15 @@ impl<'l> Line<'l> {
     /// The result line that will come under this key.
     pub(crate) fn planned(self, key: CaseKey) -> PlannedCase {
         let case = &self.loaded.case;
+        let (block, profile) = placed(self.loaded);
         PlannedCase {
             key,
             title: case.title.clone(),
             covers: self.covers().map(str::to_owned).collect(),
             protocol: self.loaded.protocol.clone(),
-            block: block(case).to_owned(),
-            profile: profile(self.loaded),
-            clauses: clauses(case),
+            block,
+            profile,
+            clauses: clauses(self.loaded),
             file: self.loaded.path.clone(),
         }
     }
@@ -132,7 +91,7 @@ mod tests {
     fn a_case_gives_a_line_for_each_side() {
         let text = "case reset/a \"A\"\n  spec OCPP-1.6 \"5.14\"\n  covers TC_1_CS, TC_2_CSMS\n  requires not x and (Reservation or Core)\n  wait 1s\nend\n\
                     case b \"B\"\n  tests csms\n  wait 1s\nend\n";
-        let (library, _) = Library::load([Source::new("x/a.case", text)], &Natives::new());
+        let (library, _) = Library::load([Source::new("x/reset/a.case", text)], &Natives::new());
         let lines = lines(&library);
         let seen: Vec<_> = lines
             .iter()
@@ -142,9 +101,9 @@ mod tests {
         assert_eq!(lines[1].covers().collect::<Vec<_>>(), ["TC_1_CS"]);
         assert_eq!(lines[2].covers().collect::<Vec<_>>(), ["TC_2_CSMS"]);
         assert_eq!(
-            (block(&lines[1].loaded.case), profile(lines[1].loaded)),
-            ("reset", "Reservation".to_owned())
+            plugfest_play::suite::placed(lines[1].loaded),
+            ("reset".to_owned(), "Reservation".to_owned())
         );
-        assert_eq!(clauses(&lines[1].loaded.case), ["OCPP-1.6 5.14"]);
+        assert_eq!(plugfest_play::suite::clauses(lines[1].loaded), ["OCPP-1.6 5.14"]);
     }
 }

@@ -124,6 +124,21 @@ impl Dut {
 }
 
 impl Config {
+    /// The answers to all PICS questions: those of the profile, then the defaults.
+    pub(crate) fn codes(&self, library: &Library) -> BTreeMap<String, Json> {
+        let declared = &library.facts(self.dut.edition.name()).pics;
+        let defaults = declared
+            .iter()
+            .filter_map(|(code, it)| Some((code.clone(), it.default.clone()?)));
+        let mut codes: BTreeMap<String, Json> = defaults.collect();
+        codes.extend(
+            self.pics
+                .iter()
+                .map(|(code, answer)| (code.clone(), answer.clone())),
+        );
+        codes
+    }
+
     /// The password that an identity must give.
     pub(crate) fn password(&self, identity: &str) -> Option<&str> {
         self.secrets

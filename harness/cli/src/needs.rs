@@ -12,19 +12,9 @@ const CALL: &str = "csms.call";
 /// States inside states that are followed.
 const MAX_DEPTH: u32 = 32;
 
-/// What keeps a case from being played.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Lack {
-    /// Nothing, as far as can be told.
-    Nothing,
-    /// These actions, in every way that leads through the case.
-    Certain(BTreeSet<String>),
-    /// These actions, unless the device is in the state already or the story takes another way.
-    Possible(BTreeSet<String>),
-}
-
-/// What a case lacks with a driver that can do what `can` says.
-pub(crate) fn lack(library: &Library, line: Line<'_>, can: &dyn Fn(&str) -> bool) -> Lack {
+/// The actions that `can` says the driver cannot do, and that a way through the case uses. Whether the device goes that
+/// way, or is in a state already, shows only when it is played.
+pub(crate) fn lack(library: &Library, line: Line<'_>, can: &dyn Fn(&str) -> bool) -> BTreeSet<String> {
     let walk = Walk {
         library,
         protocol: &line.loaded.protocol,
@@ -37,14 +27,7 @@ pub(crate) fn lack(library: &Library, line: Line<'_>, can: &dyn Fn(&str) -> bool
         walk.given(given, true, 0, &mut found);
     }
     walk.story(&case.body, true, 0, &mut found);
-    if !found.certain.is_empty() {
-        return Lack::Certain(found.certain);
-    }
-    if found.possible.is_empty() {
-        Lack::Nothing
-    } else {
-        Lack::Possible(found.possible)
-    }
+    found.certain.into_iter().chain(found.possible).collect()
 }
 
 #[derive(Default)]
@@ -174,45 +157,31 @@ phrase plugs(c) \"Plugs\"
 end
 ";
 
-    fn lacks(role: &str, can: &[&str]) -> Vec<Lack> {
+    fn lacks(role: &str, can: &[&str]) -> Vec<Vec<String>> {
         let (library, _) = Library::load([Source::new("x/a.case", TEXT)], &Natives::new());
         let of_role = lines(&library).into_iter().filter(|line| line.role == role);
         of_role
-            .map(|line| lack(&library, line, &|verb| can.contains(&verb)))
+            .map(|line| {
+                lack(&library, line, &|verb| can.contains(&verb))
+                    .into_iter()
+                    .collect()
+            })
             .collect()
     }
 
-    fn set(verbs: &[&str]) -> BTreeSet<String> {
-        verbs.iter().map(|&verb| verb.to_owned()).collect()
-    }
-
     #[test]
-    fn a_story_needs_its_hands_and_a_state_perhaps() {
+    fn a_story_and_its_states_need_hands() {
         assert_eq!(
             lacks("station", &[]),
-            [
-                Lack::Possible(set(&["ev.plug", "token.present"])),
-                Lack::Certain(set(&["ev.plug"]))
-            ]
+            [vec!["ev.plug", "token.present"], vec!["ev.plug"]]
         );
-        assert_eq!(
-            lacks("station", &["ev.plug", "token.present"]),
-            [Lack::Nothing, Lack::Nothing]
-        );
+        assert_eq!(lacks("station", &["ev.plug"]), [vec!["token.present"], vec![]]);
+        assert_eq!(lacks("station", &["ev.plug", "token.present"]), [[""; 0]; 2]);
     }
 
     #[test]
     fn a_back_office_is_asked_for_its_calls() {
-        assert_eq!(
-            lacks("csms", &[]),
-            [
-                Lack::Certain(set(&["csms.call"])),
-                Lack::Certain(set(&["csms.token"]))
-            ]
-        );
-        assert_eq!(
-            lacks("csms", &["csms.call", "csms.token"]),
-            [Lack::Nothing, Lack::Nothing]
-        );
+        assert_eq!(lacks("csms", &[]), [["csms.call"], ["csms.token"]]);
+        assert_eq!(lacks("csms", &["csms.call", "csms.token"]), [[""; 0]; 2]);
     }
 }

@@ -33,8 +33,12 @@ pub(super) fn run(global: &Global, files: &[PathBuf], strict: bool, out: &mut Ou
         write!(out, "{}", diagnostic.render(text, out.colour))?;
     }
     let mut code = exit::OK;
-    for profile in profiles {
+    for profile in &profiles {
         config::load(profile, &library)?;
+        out.remark(&format!("{} is in order", profile.display()))?;
+    }
+    if !profiles.is_empty() && about.is_empty() {
+        return Ok(exit::OK);
     }
     if everything {
         config::find(global, &library)?;

@@ -1,20 +1,22 @@
 //! `plugfest driver`: what does the actions that need hands or an operator.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
+use plugfest_case::Library;
 use plugfest_case::diagnostic::did_you_mean;
 use plugfest_case::verbs::{self, VERBS, VerbSpec};
-use plugfest_case::{Library, pics};
+use plugfest_judge::Verdict;
 use plugfest_play::driver::{Driver, DriverCall, DriverOutcome, Hands, Support};
+use plugfest_play::suite;
 use plugfest_protocol::{Json, Object};
 use plugfest_reports::{exit, one_line};
 
 use crate::args::{DriverCommand, Global, Selection};
-use crate::catalogue::{self, Line};
+use crate::catalogue;
 use crate::config::{self, Config};
 use crate::failure::Failure;
-use crate::needs::{Lack, lack};
+use crate::needs::lack;
 use crate::out::{Out, table};
 use crate::{cases, prompt, select, signals};
 
@@ -68,30 +70,35 @@ fn check(library: &Library, config: &Config, selection: &Selection, out: &mut Ou
         .filter(|line| line.role == role);
     let chosen = select::choose(selection, mine.collect())?;
     let can = |verb: &str| driver.supports(verb) != Support::No;
+    let able: Vec<String> = VERBS
+        .iter()
+        .map(|verb| verb.name)
+        .filter(|verb| can(verb))
+        .map(str::to_owned)
+        .collect();
+    let codes = config.codes(library);
     let mut rows = Vec::new();
     let (mut blocked, mut perhaps, mut not_applicable) = (0, 0, 0);
     for line in &chosen {
-        if !applies(library, config, *line) {
-            not_applicable += 1;
-            continue;
-        }
-        let (word, verbs) = match lack(library, *line, &can) {
-            Lack::Nothing => continue,
-            Lack::Certain(verbs) => {
+        let id = line.loaded.case.id.clone();
+        // What a run would pass over, for the reason that the run would give.
+        let planned = suite::plan(library, line.loaded, role, &codes, Some(&able), 1);
+        match planned.into_iter().find_map(|planned| planned.passed_over) {
+            Some((Verdict::NotApplicable, _)) => not_applicable += 1,
+            Some((verdict, why)) => {
                 blocked += 1;
-                ("blocked", verbs)
+                rows.push(vec![verdict.to_string(), id, why]);
             }
-            Lack::Possible(verbs) => {
-                perhaps += 1;
-                ("perhaps", verbs)
+            None => {
+                let verbs = lack(library, *line, &can);
+                if !verbs.is_empty() {
+                    perhaps += 1;
+                    let verbs: Vec<String> = verbs.into_iter().collect();
+                    let why = format!("a way to a state, or a branch, needs {}", verbs.join(", "));
+                    rows.push(vec!["perhaps".to_owned(), id, why]);
+                }
             }
-        };
-        let verbs: Vec<String> = verbs.into_iter().collect();
-        rows.push(vec![
-            word.to_owned(),
-            line.loaded.case.id.clone(),
-            format!("lacks {}", verbs.join(", ")),
-        ]);
+        }
     }
     write!(out, "{}", table(&rows))?;
     if !rows.is_empty() {
@@ -104,28 +111,6 @@ fn check(library: &Library, config: &Config, selection: &Selection, out: &mut Ou
         "{total} cases of a {role}: {blocked} will be blocked, {perhaps} perhaps, {not_applicable} are not applicable"
     ))?;
     Ok(if blocked > 0 { exit::UNDECIDED } else { exit::OK })
-}
-
-/// Whether the PICS answers of the profile, and the defaults, let a case apply.
-fn applies(library: &Library, config: &Config, line: Line<'_>) -> bool {
-    let Some(requires) = &line.loaded.case.header.requires else {
-        return true;
-    };
-    let declared = &library.facts(&line.loaded.protocol).pics;
-    let mut answers: BTreeMap<String, Json> = declared
-        .iter()
-        .filter_map(|(code, it)| Some((code.clone(), it.default.clone()?)))
-        .collect();
-    answers.extend(
-        config
-            .pics
-            .iter()
-            .map(|(code, answer)| (code.clone(), answer.clone())),
-    );
-    // A question that nobody has answered yet is no reason to leave a case out here.
-    let open = |code: &str| !answers.contains_key(code) && declared.contains_key(code);
-    requires.expr.codes().iter().any(|(code, _)| open(code))
-        || pics::evaluate(&requires.expr, &answers).applies
 }
 
 /// Which back-end does which action.

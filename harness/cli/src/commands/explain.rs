@@ -300,7 +300,7 @@ fn signature(verb: &VerbSpec) -> String {
 
 fn case(loaded: &Loaded) -> String {
     let case = &loaded.case;
-    let mut rows = vec![vec!["clauses".to_owned(), catalogue::clauses(case).join(", ")]];
+    let mut rows = vec![vec!["clauses".to_owned(), catalogue::clauses(loaded).join(", ")]];
     let mut row = |name: &str, text: String| {
         if !text.is_empty() {
             rows.push(vec![name.to_owned(), text]);

@@ -18,7 +18,7 @@ use crate::stage::{Setting, Stage};
 use crate::{cases, catalogue, config};
 
 /// How the file of a trace ends.
-pub(super) const TRACE: &str = "jsonl";
+pub(super) const TRACE: &str = "trace";
 /// Folders below folders that are looked into.
 const MAX_DEPTH: u32 = 8;
 

@@ -21,7 +21,7 @@ struct Item<'c> {
     /// The selected sides of those that the case tests.
     tests: Vec<&'c str>,
     covers: Vec<&'c str>,
-    block: &'c str,
+    block: String,
     profile: String,
     clauses: Vec<String>,
     requires: Option<String>,
@@ -70,15 +70,16 @@ fn item<'l>(loaded: &'l Loaded, sides: &[Line<'l>]) -> Item<'l> {
         .requires
         .as_ref()
         .and_then(|it| loaded.text.get(it.span.range()));
+    let (block, profile) = catalogue::placed(loaded);
     Item {
         id: &case.id,
         title: &case.title,
         protocol: &loaded.protocol,
         tests: sides.iter().map(|line| line.role).collect(),
         covers: catalogue::all_covers(case).into_iter().filter(chosen).collect(),
-        block: catalogue::block(case),
-        profile: catalogue::profile(loaded),
-        clauses: catalogue::clauses(case),
+        block,
+        profile,
+        clauses: catalogue::clauses(loaded),
         requires: requires.map(str::to_owned),
         derived: case.header.notes.iter().any(|note| note.derived),
         file: &loaded.path,

@@ -24,6 +24,7 @@ const FAILED: [Verdict; 4] = [
 struct Known<'l> {
     line: Line<'l>,
     covers: Vec<&'l str>,
+    block: String,
     profile: String,
     clauses: Vec<String>,
     verdicts: Vec<Verdict>,
@@ -127,10 +128,12 @@ fn similar(typed: &str, values: &BTreeSet<&str>) -> Option<String> {
 impl<'l> Known<'l> {
     fn of(line: Line<'l>, last: Option<&LastRun>) -> Self {
         let case = &line.loaded.case;
+        let (block, profile) = catalogue::placed(line.loaded);
         Self {
             covers: line.covers().collect(),
-            profile: catalogue::profile(line.loaded),
-            clauses: catalogue::clauses(case),
+            block,
+            profile,
+            clauses: catalogue::clauses(line.loaded),
             verdicts: last.map_or_else(Vec::new, |last| last.verdicts(&case.id, line.role)),
             line,
         }
@@ -142,7 +145,7 @@ impl<'l> Known<'l> {
             id: &case.id,
             role: self.line.role,
             covers: &self.covers,
-            block: catalogue::block(case),
+            block: &self.block,
             profile: &self.profile,
             protocol: &self.line.loaded.protocol,
             clauses: &self.clauses,

@@ -1,0 +1,263 @@
+//! The reference devices inside this process: the default device under test, and the make-ups in which the station
+//! comes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plugfest_play::driver::{Backend, BoxFuture, Driver, DriverCall, Support};
+use plugfest_play::transport::{MemoryHub, MemoryListener};
+use plugfest_protocol::{Json, Object, Timestamp};
+use plugfest_reference::csms::{self, Csms, Tag};
+use plugfest_reference::station::{self, Makeup, Station};
+use plugfest_trace::Outcome;
+
+/// The identity of the embedded station.
+pub(crate) const IDENTITY: &str = "REFERENCE-1";
+
+/// A station in one make-up.
+#[derive(Debug, Clone)]
+pub(crate) struct Dressed {
+    /// Its name in tables: `socket`, `fixed-cable`.
+    pub(crate) name: &'static str,
+    makeup: Makeup,
+}
+
+/// The make-ups of the reference station. Every case of the project applies to at least one of them.
+pub(crate) fn makeups() -> Vec<Dressed> {
+    let plain = Makeup::default();
+    let dressed = |name, makeup| Dressed { name, makeup };
+    vec![
+        dressed("socket", plain.clone()),
+        dressed(
+            "fixed-cable",
+            Makeup {
+                fixed_cable: true,
+                lock: false,
+                ..plain.clone()
+            },
+        ),
+        dressed(
+            "three-connectors",
+            Makeup {
+                connectors: 3,
+                ..plain.clone()
+            },
+        ),
+        dressed(
+            "battery",
+            Makeup {
+                battery_backup: true,
+                ..plain.clone()
+            },
+        ),
+        dressed(
+            "no-cache",
+            Makeup {
+                auth_cache: false,
+                local_list: false,
+                ..plain.clone()
+            },
+        ),
+        dressed(
+            "online-only",
+            Makeup {
+                offline_start: false,
+                ..plain.clone()
+            },
+        ),
+        dressed(
+            "no-reader",
+            Makeup {
+                reader: false,
+                ..plain
+            },
+        ),
+    ]
+}
+
+impl Dressed {
+    /// What this make-up answers to the PICS questions.
+    pub(crate) fn pics(&self) -> BTreeMap<String, Json> {
+        let makeup = &self.makeup;
+        let yes = |name: &str, value: bool| (name.to_owned(), Json::Bool(value));
+        BTreeMap::from([
+            yes("Core", true),
+            yes("FirmwareManagement", false),
+            yes("LocalAuthListManagement", makeup.local_list),
+            yes("Reservation", false),
+            yes("SmartCharging", false),
+            yes("RemoteTrigger", makeup.remote_trigger),
+            ("connectors".to_owned(), Json::from(i64::from(makeup.connectors))),
+            yes("fixed_cable", makeup.fixed_cable),
+            yes("backup_power", makeup.battery_backup),
+            yes("reader", makeup.reader),
+            yes("identify_first", makeup.reader),
+            yes("auth_cache", makeup.auth_cache),
+            yes("local_list", makeup.local_list),
+            yes("unknown_offline", makeup.offline_start),
+            yes("offline_start", makeup.offline_start),
+            yes("stop_on_disconnect", true),
+        ])
+    }
+
+    /// Switches a station of this make-up on; it dials the hub. The task ends when it is dropped.
+    pub(crate) fn start(&self, hub: MemoryHub, start: Timestamp, seed: u64) -> Result<Running, String> {
+        let mut config = station::Config::new(IDENTITY, start);
+        config.makeup = self.makeup.clone();
+        config.seed = seed;
+        config.timing.start_up = Duration::from_millis(200);
+        config.timing.power_off = Duration::from_millis(500);
+        let dial = move || -> futures_util::future::BoxFuture<'static, std::io::Result<plugfest_reference::BoxStream>> {
+            let hub = hub.clone();
+            Box::pin(async move {
+                let (stream, _) = hub.dial().await?;
+                Ok(Box::new(stream) as plugfest_reference::BoxStream)
+            })
+        };
+        let (station, controls) = Station::new(config, dial).map_err(|e| e.to_string())?;
+        let task = tokio::spawn(station.run());
+        let driver = Driver::builtin(Arc::new(Hands { controls }));
+        Ok(Running { task, driver })
+    }
+}
+
+/// An embedded device that runs, and its hands or operator.
+#[derive(Debug)]
+pub(crate) struct Running {
+    task: tokio::task::JoinHandle<()>,
+    driver: Driver,
+}
+
+impl Running {
+    /// Its hands, or its operator.
+    pub(crate) fn driver(&self) -> &Driver {
+        &self.driver
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Opens the embedded back office on a hub.
+pub(crate) fn csms(hub: &MemoryHub, values: &Json, start: Timestamp, seed: u64) -> Result<Running, String> {
+    let mut config = csms::Config::new(start);
+    config.seed = seed;
+    config.tags = tags(values);
+    let office = Csms::new(config);
+    let listener = hub.listen().map_err(|e| e.to_string())?;
+    let task = tokio::spawn(serve(office.clone(), listener));
+    let driver = Driver::builtin(Arc::new(Operator {
+        office,
+        station: IDENTITY.to_owned(),
+    }));
+    Ok(Running { task, driver })
+}
+
+async fn serve(office: Csms, mut listener: MemoryListener) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let office = office.clone();
+        tokio::spawn(async move { office.serve_connection(stream).await });
+    }
+}
+
+/// The tags of `$tag` as the back office knows them.
+pub(crate) fn tags(values: &Json) -> Vec<Tag> {
+    let Some(pool) = values.get("tag").and_then(Json::as_object) else {
+        return Vec::new();
+    };
+    let group = pool.get("group").and_then(Json::as_str);
+    pool.iter()
+        .filter_map(|(name, id)| {
+            let mut tag = Tag::accepted(id.as_str()?);
+            match name {
+                "invalid" | "group" => return None,
+                "expired" => "Expired".clone_into(&mut tag.status),
+                "blocked" => "Blocked".clone_into(&mut tag.status),
+                "parent1" | "parent2" => tag.parent = group.map(str::to_owned),
+                _ => {}
+            }
+            Some(tag)
+        })
+        .collect()
+}
+
+/// The `$` values of an embedded run that differ from the defaults.
+pub(crate) fn values() -> Json {
+    let mut tags = Object::new();
+    for (name, id) in [
+        ("valid", "04E91234AA"),
+        ("valid2", "04E91234BB"),
+        ("invalid", "0000000000"),
+        ("expired", "04E9123EXP"),
+        ("blocked", "04E9123BLK"),
+        ("parent1", "04E91234P1"),
+        ("parent2", "04E91234P2"),
+        ("group", "FLEET"),
+    ] {
+        tags.insert(name, id);
+    }
+    let mut values = Object::new();
+    values.insert("tag", Json::Object(tags));
+    Json::Object(values)
+}
+
+/// The hands of the embedded station.
+struct Hands {
+    controls: station::Controls,
+}
+
+impl Backend for Hands {
+    fn call<'a>(&'a self, call: &'a DriverCall) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move { told(self.controls.perform(&call.verb, &call.args).await) })
+    }
+
+    fn supports(&self, verb: &str) -> Support {
+        side(verb, "station")
+    }
+}
+
+/// The operator of the embedded back office.
+struct Operator {
+    office: Csms,
+    station: String,
+}
+
+impl Backend for Operator {
+    fn call<'a>(&'a self, call: &'a DriverCall) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let mut args = call.args.clone();
+            if let Some(object) = args.as_object_mut()
+                && !object.contains_key("station")
+            {
+                object.insert("station", self.station.as_str());
+            }
+            told(self.office.perform(&call.verb, &args).await)
+        })
+    }
+
+    fn supports(&self, verb: &str) -> Support {
+        side(verb, "csms")
+    }
+}
+
+fn side(verb: &str, side: &str) -> Support {
+    match plugfest_case::verbs::find(verb).and_then(plugfest_case::verbs::VerbSpec::role) {
+        Some(owner) if owner == side => Support::Unknown,
+        _ => Support::No,
+    }
+}
+
+fn told(outcome: plugfest_reference::Outcome) -> Outcome {
+    match outcome {
+        plugfest_reference::Outcome::Done => Outcome::Done,
+        plugfest_reference::Outcome::Returned(value) => Outcome::Returned { value },
+        plugfest_reference::Outcome::Unsupported => Outcome::Unsupported {
+            why: "this make-up has no such part".to_owned(),
+        },
+        plugfest_reference::Outcome::Failed(why) => Outcome::Failed { why },
+    }
+}

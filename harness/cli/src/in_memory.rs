@@ -1,0 +1,384 @@
+//! Cases against the embedded reference devices: in memory, on the paused clock, one runtime per case, as many threads
+//! as cores. Every case gets devices of its own, so nothing one case did is seen by the next.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, PoisonError};
+
+use plugfest_case::{Library, Loaded};
+use plugfest_judge::{CaseResult, RunEvent, Verdict};
+use plugfest_play::clock::Clock;
+use plugfest_play::engine::Table;
+use plugfest_play::lines::{Lines, Manners, Source};
+use plugfest_play::player::player;
+use plugfest_play::premise::{Setup, played_pics};
+use plugfest_play::suite::{Job, Planned, passed_over, plan, run_one};
+use plugfest_play::transport::{Dialer, Listen, MemoryHub};
+use plugfest_play::wire::Limits;
+use plugfest_protocol::Json;
+use plugfest_trace::Marker;
+use tokio::sync::watch;
+
+use crate::embedded::{self, Dressed, IDENTITY};
+
+/// One case to be played against an embedded device.
+#[derive(Debug, Clone)]
+pub(crate) struct Ticket {
+    /// The planned line.
+    pub(crate) planned: Planned,
+    /// The make-up of the station, where a station is under test.
+    pub(crate) dressed: Option<Dressed>,
+}
+
+/// What all cases of an in-memory run share.
+#[derive(Debug)]
+pub(crate) struct Common<'a> {
+    /// All cases.
+    pub(crate) library: &'a Library,
+    /// The seed of the run.
+    pub(crate) seed: u64,
+    /// Branches of the played side; 0 plays as written.
+    pub(crate) vary: u64,
+    /// Where traces go.
+    pub(crate) traces: Option<PathBuf>,
+    /// How many cases at a time.
+    pub(crate) jobs: usize,
+    /// Stop at the first case that fails.
+    pub(crate) fail_fast: bool,
+    /// Breaks the run off.
+    pub(crate) interrupt: watch::Receiver<Option<String>>,
+}
+
+/// Plans one case for one role: the first make-up that it applies to, or why it applies to none.
+pub(crate) fn tickets(library: &Library, loaded: &Loaded, role: &str, repetition: u32) -> Vec<Ticket> {
+    if role == "csms" {
+        let requires = loaded.case.header.requires.as_ref().map(|r| &r.expr);
+        let codes = played_pics(library.facts(&loaded.protocol), requires);
+        let planned = plan(library, loaded, role, &codes, None, repetition);
+        return planned
+            .into_iter()
+            .map(|planned| Ticket {
+                planned,
+                dressed: None,
+            })
+            .collect();
+    }
+    let mut first = None;
+    for dressed in embedded::makeups() {
+        let planned = plan(library, loaded, role, &dressed.pics(), None, repetition);
+        let tickets: Vec<Ticket> = planned
+            .into_iter()
+            .map(|planned| Ticket {
+                planned,
+                dressed: Some(dressed.clone()),
+            })
+            .collect();
+        if tickets.iter().all(|t| t.planned.passed_over.is_none()) {
+            return tickets;
+        }
+        first.get_or_insert(tickets);
+    }
+    first.unwrap_or_default()
+}
+
+/// Plays all tickets; events go to `sink` as they happen. Returns when everything is over.
+pub(crate) fn play_all(common: &Common<'_>, tickets: Vec<Ticket>, sink: &Sender<RunEvent>) {
+    let queue: Mutex<VecDeque<(u32, Ticket)>> = Mutex::new((1..).zip(tickets).collect());
+    let stop = Mutex::new(None::<String>);
+    let workers = common.jobs.max(1);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    if stop.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+                        return;
+                    }
+                    if let Some(by) = common.interrupt.borrow().clone() {
+                        *stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(by);
+                        return;
+                    }
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some((number, ticket)) = next else { return };
+                    let key = ticket.planned.line.key.clone();
+                    // The receiver lives as long as the run.
+                    drop(sink.send(RunEvent::Started { key, number }));
+                    let result = play_one(common, &ticket, Some(sink.clone()));
+                    let failed = result.verdict == Verdict::Fail;
+                    drop(sink.send(RunEvent::Finished(Box::new(result))));
+                    if failed && common.fail_fast {
+                        *stop.lock().unwrap_or_else(PoisonError::into_inner) = Some("--fail-fast".to_owned());
+                    }
+                }
+            });
+        }
+    });
+    let stopped = stop.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(by) = stopped {
+        drop(sink.send(RunEvent::Interrupted { by }));
+    }
+}
+
+/// Plays one ticket on a runtime of its own.
+pub(crate) fn play_one(
+    common: &Common<'_>,
+    ticket: &Ticket,
+    listener: Option<Sender<RunEvent>>,
+) -> CaseResult {
+    let line = &ticket.planned.line;
+    let reproduce = reproduce(ticket, common);
+    if let Some((verdict, reason)) = &ticket.planned.passed_over {
+        return passed_over(line, *verdict, reason.clone(), Clock::fixed_start(), &reproduce);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build();
+    let broken = |why: String| passed_over(line, Verdict::Error, why, Clock::fixed_start(), &reproduce);
+    match runtime {
+        Ok(runtime) => runtime
+            .block_on(against_device(common, ticket, listener, reproduce.clone()))
+            .unwrap_or_else(broken),
+        Err(error) => broken(format!("no runtime could be made: {error}")),
+    }
+}
+
+fn reproduce(ticket: &Ticket, common: &Common<'_>) -> String {
+    let key = &ticket.planned.line.key;
+    let mut command = format!(
+        "plugfest run 'id:{} and role:{}' --seed {}",
+        key.case, key.tests, common.seed
+    );
+    if common.vary != 0 {
+        command.push_str(&format!(" --vary {}", common.vary));
+    }
+    command
+}
+
+async fn against_device(
+    common: &Common<'_>,
+    ticket: &Ticket,
+    listener: Option<Sender<RunEvent>>,
+    reproduce: String,
+) -> Result<CaseResult, String> {
+    let key = &ticket.planned.line.key;
+    let loaded = common
+        .library
+        .case(&key.case)
+        .ok_or_else(|| format!("no case {}", key.case))?;
+    let edition = loaded
+        .edition()
+        .ok_or_else(|| format!("{} has no catalogue", loaded.protocol))?;
+    let dut = key.tests.as_str();
+    let ours = if dut == "station" { "csms" } else { "station" };
+    let seed = common.seed ^ u64::from(key.repetition - 1);
+    let clock = Clock::starting_at(Clock::fixed_start());
+    let hub = MemoryHub::default();
+    let mut values = embedded::values();
+    let manners = Manners {
+        subprotocol: edition.subprotocol().to_owned(),
+        identity: Some(IDENTITY.to_owned()),
+        password: None,
+        base_path: "/ocpp".to_owned(),
+        host: "localhost".to_owned(),
+        limits: Limits::default(),
+    };
+    let (device, source, pics) = match &ticket.dressed {
+        Some(dressed) => {
+            let acceptor = Listen::Memory(hub.clone())
+                .bind()
+                .await
+                .map_err(|e| e.to_string())?;
+            let device = dressed.start(hub.clone(), Clock::fixed_start(), seed)?;
+            (device, Source::listening(acceptor), dressed.pics())
+        }
+        None => {
+            let device = embedded::csms(&hub, &values, Clock::fixed_start(), seed)?;
+            let requires = loaded.case.header.requires.as_ref().map(|r| &r.expr);
+            let pics = played_pics(common.library.facts(&loaded.protocol), requires);
+            (device, Source::Dial(Dialer::Memory(hub.clone())), pics)
+        }
+    };
+    adapt(&mut values, dut);
+    let mut lines = Lines::new(source, manners, seed);
+    let setup = Setup {
+        dut: dut.to_owned(),
+        identity: IDENTITY.to_owned(),
+        values,
+        pics,
+        facts: BTreeMap::new(),
+        connections: Vec::new(),
+        vary: common.vary,
+        seed,
+        driver: None,
+    };
+    let premise_values =
+        plugfest_play::premise::premise(common.library, loaded, &ticket.planned.variant, &setup).values;
+    let mut player = player(edition, ours, &premise_values)
+        .ok_or_else(|| format!("nobody plays {ours} of {}", edition.name()))?;
+    let job = Job {
+        library: common.library,
+        planned: &ticket.planned,
+        setup,
+        traces: common.traces.as_deref().map(Path::new),
+        marker: Marker::none(),
+        reproduce,
+    };
+    let table = Table {
+        lines: &mut lines,
+        player: player.as_mut(),
+        driver: device.driver(),
+        clock,
+        key: key.clone(),
+        listener,
+        interrupt: common.interrupt.clone(),
+        process: None,
+        meeting: None,
+    };
+    let played = run_one(job, table).await;
+    drop(device);
+    Ok(played.result)
+}
+
+/// What the embedded devices need to be told that is no default of the protocol.
+fn adapt(values: &mut Json, dut: &str) {
+    if dut == "csms"
+        && let Some(object) = values.as_object_mut()
+    {
+        // The reference CSMS gives its own interval; the played station follows what it is told.
+        object.insert("vendor", "org.plugfest");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn library() -> Library {
+        let (library, found) = Library::load(crate::cases::embedded(), &crate::cases::natives());
+        let errors: Vec<_> = found.iter().filter(|d| d.is_error()).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        library
+    }
+
+    /// The table make-up × case × verdict: every case is executed somewhere and passes wherever it is executed.
+    #[test]
+    fn every_case_passes_on_every_make_up_of_the_reference_devices() {
+        let library = library();
+        let (_keep, interrupt) = watch::channel(None);
+        let common = Common {
+            library: &library,
+            seed: 1,
+            vary: 0,
+            traces: None,
+            jobs: 2,
+            fail_fast: false,
+            interrupt,
+        };
+        let only = std::env::var("ONLY").unwrap_or_default();
+        let mut tickets = Vec::new();
+        for loaded in library.cases().filter(|l| l.case.id.contains(&only)) {
+            for role in roles(loaded) {
+                if role == "csms" {
+                    tickets.extend(super::tickets(&library, loaded, role, 1));
+                    continue;
+                }
+                for dressed in embedded::makeups() {
+                    let planned = plan(&library, loaded, role, &dressed.pics(), None, 1);
+                    tickets.extend(planned.into_iter().map(|planned| Ticket {
+                        planned,
+                        dressed: Some(dressed.clone()),
+                    }));
+                }
+            }
+        }
+        let results: Mutex<Vec<(String, String, CaseResult)>> = Mutex::new(Vec::new());
+        let queue = Mutex::new(tickets.into_iter().collect::<VecDeque<_>>());
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    loop {
+                        let Some(ticket) = queue.lock().unwrap().pop_front() else {
+                            return;
+                        };
+                        let result = play_one(&common, &ticket, None);
+                        let makeup = ticket.dressed.as_ref().map_or("csms", |d| d.name).to_owned();
+                        results
+                            .lock()
+                            .unwrap()
+                            .push((ticket.planned.line.key.to_string(), makeup, result));
+                    }
+                });
+            }
+        });
+        let mut table: BTreeMap<String, BTreeMap<String, Verdict>> = BTreeMap::new();
+        let mut bad = Vec::new();
+        for (key, makeup, result) in results.into_inner().unwrap() {
+            if !matches!(result.verdict, Verdict::Pass | Verdict::NotApplicable) {
+                let found: Vec<_> = result
+                    .findings
+                    .iter()
+                    .map(|f| {
+                        format!(
+                            "    {} {} [{}]: {} | expected {} | got {}",
+                            f.verdict, f.rule, f.clause, f.message, f.expected, f.actual
+                        )
+                    })
+                    .collect();
+                bad.push(format!(
+                    "{key} on {makeup}: {} {}\n{}",
+                    result.verdict,
+                    result.reason,
+                    found.join("\n")
+                ));
+                if !only.is_empty() {
+                    for row in &result.conversation {
+                        println!(
+                            "{:>8} {:>8} {:<10} {:<22} {}",
+                            row.ms,
+                            row.from,
+                            row.kind,
+                            row.name,
+                            row.text.chars().take(160).collect::<String>()
+                        );
+                    }
+                }
+            }
+            table.entry(key).or_default().insert(makeup, result.verdict);
+        }
+        for (key, row) in &table {
+            let cells: Vec<_> = row
+                .iter()
+                .map(|(makeup, verdict)| format!("{makeup} {verdict}"))
+                .collect();
+            println!("{key}: {}", cells.join(", "));
+        }
+        let nowhere: Vec<_> = table
+            .iter()
+            .filter(|(_, row)| row.values().all(|v| *v == Verdict::NotApplicable))
+            .map(|(k, _)| k)
+            .collect();
+        assert!(nowhere.is_empty(), "executed nowhere: {nowhere:#?}");
+        assert!(
+            bad.is_empty(),
+            "{} of {}:\n{}",
+            bad.len(),
+            table.len(),
+            bad.join("\n")
+        );
+    }
+
+    fn roles(loaded: &Loaded) -> Vec<&'static str> {
+        ["station", "csms"]
+            .into_iter()
+            .filter(|role| {
+                loaded
+                    .case
+                    .header
+                    .tests
+                    .as_ref()
+                    .is_none_or(|t| t.iter().any(|w| w.text == *role))
+            })
+            .collect()
+    }
+}
