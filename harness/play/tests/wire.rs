@@ -25,7 +25,9 @@ fn keys() -> ChaCha8Rng {
 }
 
 async fn message(connection: &mut Connection<DuplexStream>) -> WireEvent {
-    match connection.next().await {
+    // On the paused clock a message that does not come fails the test at once.
+    let next = tokio::time::timeout(std::time::Duration::from_secs(10), connection.next()).await;
+    match next.expect("a message is on its way") {
         Incoming::Message(event) => event,
         Incoming::Ended(ending) => panic!("the stream ended: {ending:?}"),
     }
@@ -87,7 +89,7 @@ async fn their_server() -> Result<(Connection<DuplexStream>, WebSocketStream<Dup
     Ok((response.into_connection(Limits::default()), server?))
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn our_server_and_their_client_understand_each_other() -> Outcome {
     let (mut client, mut server) = their_client().await?;
     client.send(Message::text("to you é")).await?;
@@ -117,7 +119,7 @@ async fn our_server_and_their_client_understand_each_other() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn their_pings_and_closes_are_seen_and_ours_are_answered() -> Outcome {
     let (mut client, mut server) = their_client().await?;
     client.send(Message::Ping("p".into())).await?;
@@ -161,7 +163,7 @@ async fn their_pings_and_closes_are_seen_and_ours_are_answered() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn our_client_and_their_server_understand_each_other() -> Outcome {
     let (mut client, mut server) = their_server().await?;
     for frame in OutFrame::fragmented(Opcode::TEXT, "[2,\"1\",\"Heartbeat\",{}]".as_bytes(), &[3, 3]) {
@@ -193,7 +195,7 @@ async fn our_client_and_their_server_understand_each_other() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_we_do_wrong_on_purpose_is_refused_by_them() -> Outcome {
     for wrong in [
         OutFrame {
@@ -221,7 +223,7 @@ async fn what_we_do_wrong_on_purpose_is_refused_by_them() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_illegal_close_code_of_theirs_is_seen_as_it_is() -> Outcome {
     let (mut client, mut server) = their_server().await?;
     let frame = CloseFrame {

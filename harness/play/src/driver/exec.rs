@@ -272,16 +272,22 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_program_leaves_running_lives_on_and_does_not_hold_up_the_answer() {
-        let outcome = run("sleep 600 & echo $!", "station.start", "{}").await;
-        let Outcome::Returned { value } = outcome else {
-            panic!("{outcome:?}")
-        };
-        let status = Command::new("kill")
-            .arg(value.to_string())
-            .status()
-            .await
-            .unwrap();
-        assert!(status.success(), "the process was alive and could be ended");
+        let file = std::env::temp_dir().join(format!("plugfest-exec-left-{}", std::process::id()));
+        let script = format!("(sleep 2; echo alive > {}) &", file.display());
+        assert_eq!(run(&script, "station.start", "{}").await, Outcome::Done);
+        assert!(
+            !file.exists(),
+            "the answer came before what was left running had ended"
+        );
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        for _ in 0..500 {
+            ticks.tick().await;
+            if file.exists() {
+                std::fs::remove_file(&file).unwrap();
+                return;
+            }
+        }
+        panic!("what the program left running was killed");
     }
 
     #[tokio::test]

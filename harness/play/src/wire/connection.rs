@@ -307,13 +307,15 @@ mod tests {
     }
 
     async fn message(connection: &mut Connection<DuplexStream>) -> WireEvent {
-        match connection.next().await {
+        // On the paused clock a message that does not come fails the test at once.
+        let next = tokio::time::timeout(std::time::Duration::from_secs(10), connection.next()).await;
+        match next.expect("a message is on its way") {
             Incoming::Message(event) => event,
             Incoming::Ended(ending) => panic!("the stream ended: {ending:?}"),
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn messages_go_both_ways_without_flaws() {
         let (mut client, mut server) = pair();
         client.send(&OutFrame::text("hello")).await.unwrap();
@@ -338,7 +340,7 @@ mod tests {
         );
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn two_ends_that_both_write_more_than_the_pipe_holds_do_not_block_each_other() {
         let (mut client, mut server) = pair();
         let large = "x".repeat(200_000);
@@ -348,7 +350,7 @@ mod tests {
         assert_eq!((at_server.len, at_client.len), (200_000, 200_000));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_cancelled_read_loses_nothing() {
         let (mut client, mut server) = pair_with(Limits::default(), 3);
         let frame = OutFrame::text("in small pieces");
@@ -368,7 +370,7 @@ mod tests {
         assert!(matches!(event, Incoming::Message(event) if event.text() == Some("in small pieces")));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn too_large_a_message_is_answered_with_1009_and_reading_stops() {
         let limits = Limits {
             max_message: 10,
@@ -386,7 +388,7 @@ mod tests {
         );
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn the_end_of_the_stream_is_told_after_what_came_before() {
         let (mut client, mut server) = pair();
         client.queue(&OutFrame::text("last")).unwrap();
@@ -401,7 +403,7 @@ mod tests {
         assert_eq!(server.next().await, Incoming::Ended(Ending::Eof));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_came_before_a_failed_write_is_still_read() {
         let (mut client, mut server) = pair();
         client.send(&OutFrame::text("last")).await.unwrap();
@@ -411,7 +413,7 @@ mod tests {
         assert_eq!(message(&mut server).await.text(), Some("last"));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_peer_that_does_not_read_is_an_error_in_bounded_memory() {
         let (mut client, _server) = pair();
         let large = OutFrame::binary(vec![0; 1 << 20]);
@@ -423,7 +425,7 @@ mod tests {
         );
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn raw_bytes_go_out_as_they_are() {
         let (mut client, server) = pair();
         client.queue_bytes(b"junk").unwrap();
@@ -433,7 +435,7 @@ mod tests {
         assert_eq!(&bytes, b"junk");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_unfinished_message_can_be_abandoned() {
         let (mut client, mut server) = pair();
         client
