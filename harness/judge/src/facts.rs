@@ -20,7 +20,9 @@ pub struct Facts {
 impl Facts {
     /// The facts of a premise.
     pub fn new(values: BTreeMap<String, Json>) -> Self {
-        Self { values: Arc::new(values) }
+        Self {
+            values: Arc::new(values),
+        }
     }
 
     /// The fact `name.key.key…`, if it is known.

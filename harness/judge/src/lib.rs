@@ -23,7 +23,7 @@ pub use facts::{Facts, Keeper, KeeperView};
 pub use finding::{Finding, Level, LineRef};
 pub use ledger::{AnsweredCall, Ledger, Link, OpenCall};
 pub use natives::NATIVES;
-pub use rule::{AnswerSeen, Context, Findings, Rule, RuleInfo, Seen};
+pub use rule::{AnswerSeen, Context, Findings, Rule, RuleInfo, Seen, Wants};
 pub use run_event::{CaseKey, CaseResult, ExpectedFinding, Plan, PlannedCase, Row, RunEvent, RunSummary};
 pub use session::{Outcome, Session, SessionError, judge};
 pub use verdict::Verdict;

@@ -52,7 +52,11 @@ fn spaced(args: &[Json]) -> Result<Json, String> {
     let step = decimal(arg(args, 2)?)?;
     let values = column(args)?;
     let slack = step / rust_decimal::Decimal::TEN + rust_decimal::Decimal::ONE;
-    Ok(Json::Bool(values.windows(2).all(|pair| (pair[1] - pair[0] - step).abs() <= slack)))
+    Ok(Json::Bool(
+        values
+            .windows(2)
+            .all(|pair| (pair[1] - pair[0] - step).abs() <= slack),
+    ))
 }
 
 /// `gapless(list, "field", first)`: the field counts up by one from `first`, in order of arrival.
@@ -80,7 +84,9 @@ fn seconds_between(args: &[Json]) -> Result<Json, String> {
 /// `samples(messages, "Measurand")`: all values of one measurand in a message or a list of messages, in order. A
 /// sampled value without measurand is the active import register (OCPP-1.6 7.33).
 fn samples(args: &[Json]) -> Result<Json, String> {
-    let wanted = arg(args, 1)?.as_str().ok_or("the second argument is a measurand")?;
+    let wanted = arg(args, 1)?
+        .as_str()
+        .ok_or("the second argument is a measurand")?;
     let mut found = Vec::new();
     collect_samples(arg(args, 0)?, wanted, &mut found);
     Ok(Json::Array(found))
@@ -97,8 +103,10 @@ fn collect_samples(value: &Json, wanted: &str, found: &mut Vec<Json>) {
         Json::Object(object) => {
             if let Some(sampled) = object.get("sampledValue").and_then(Json::as_array) {
                 for sample in sampled {
-                    let measurand =
-                        sample.get("measurand").and_then(Json::as_str).unwrap_or("Energy.Active.Import.Register");
+                    let measurand = sample
+                        .get("measurand")
+                        .and_then(Json::as_str)
+                        .unwrap_or("Energy.Active.Import.Register");
                     if measurand == wanted
                         && let Some(value) = sample.get("value")
                     {
@@ -118,17 +126,25 @@ fn collect_samples(value: &Json, wanted: &str, found: &mut Vec<Json>) {
 }
 
 fn counts_up(values: &[rust_decimal::Decimal], first: rust_decimal::Decimal) -> bool {
-    values.iter().enumerate().all(|(i, v)| *v == first + rust_decimal::Decimal::from(i as u64))
+    values
+        .iter()
+        .enumerate()
+        .all(|(i, v)| *v == first + rust_decimal::Decimal::from(i as u64))
 }
 
 fn arg(args: &[Json], i: usize) -> Result<&Json, String> {
-    args.get(i).ok_or_else(|| format!("argument {} is missing", i + 1))
+    args.get(i)
+        .ok_or_else(|| format!("argument {} is missing", i + 1))
 }
 
 /// The values of a field over a list of messages, as numbers; moments count as seconds.
 fn column(args: &[Json]) -> Result<Vec<rust_decimal::Decimal>, String> {
-    let list = arg(args, 0)?.as_array().ok_or("the first argument is a list of messages")?;
-    let field = arg(args, 1)?.as_str().ok_or("the second argument is the name of a field")?;
+    let list = arg(args, 0)?
+        .as_array()
+        .ok_or("the first argument is a list of messages")?;
+    let field = arg(args, 1)?
+        .as_str()
+        .ok_or("the second argument is the name of a field")?;
     let mut values = Vec::new();
     for message in list {
         let before = values.len();
@@ -167,7 +183,11 @@ fn decimal(value: &Json) -> Result<rust_decimal::Decimal, String> {
     if let Some(number) = value.as_decimal() {
         return Ok(number);
     }
-    if let Some(number) = value.as_str().and_then(Number::parse).and_then(|n| n.as_decimal()) {
+    if let Some(number) = value
+        .as_str()
+        .and_then(Number::parse)
+        .and_then(|n| n.as_decimal())
+    {
         return Ok(number);
     }
     let micros = rust_decimal::Decimal::from(moment(value)?.as_micros());
@@ -185,22 +205,37 @@ mod tests {
     #[test]
     fn a_register_that_runs_backwards_is_seen() {
         assert_eq!(meter_not_below(&[json("10"), json("10")]), Ok(Json::Bool(true)));
-        assert_eq!(meter_not_below(&[json("9"), json("\"10\"")]), Ok(Json::Bool(false)));
+        assert_eq!(
+            meter_not_below(&[json("9"), json("\"10\"")]),
+            Ok(Json::Bool(false))
+        );
     }
 
     #[test]
     fn distances_are_judged() {
         let list = r#"[{"timestamp":"2026-01-01T00:00:00Z"},{"timestamp":"2026-01-01T00:00:10Z"}]"#;
-        assert_eq!(spaced(&[json(list), json("\"timestamp\""), json("10")]), Ok(Json::Bool(true)));
-        assert_eq!(spaced(&[json(list), json("\"timestamp\""), json("20")]), Ok(Json::Bool(false)));
+        assert_eq!(
+            spaced(&[json(list), json("\"timestamp\""), json("10")]),
+            Ok(Json::Bool(true))
+        );
+        assert_eq!(
+            spaced(&[json(list), json("\"timestamp\""), json("20")]),
+            Ok(Json::Bool(false))
+        );
         assert_eq!(rising(&[json(list), json("\"timestamp\"")]), Ok(Json::Bool(true)));
     }
 
     #[test]
     fn a_gap_is_seen() {
         let list = r#"[{"seqNo":0},{"seqNo":2},{"seqNo":1}]"#;
-        assert_eq!(gapless(&[json(list), json("\"seqNo\""), json("0")]), Ok(Json::Bool(false)));
-        assert_eq!(gapless_sorted(&[json(list), json("\"seqNo\""), json("0")]), Ok(Json::Bool(true)));
+        assert_eq!(
+            gapless(&[json(list), json("\"seqNo\""), json("0")]),
+            Ok(Json::Bool(false))
+        );
+        assert_eq!(
+            gapless_sorted(&[json(list), json("\"seqNo\""), json("0")]),
+            Ok(Json::Bool(true))
+        );
     }
 
     #[test]

@@ -64,18 +64,34 @@ impl Rows {
         };
         match &event.what {
             What::Premise(_) | What::Tick | What::End => return,
-            What::Opened { identity, subprotocol, .. } => {
+            What::Opened {
+                identity,
+                subprotocol,
+                ..
+            } => {
                 "open".clone_into(&mut row.kind);
-                row.text = format!("{identity} {}", subprotocol.as_deref().unwrap_or("(no subprotocol)"));
+                row.text = format!(
+                    "{identity} {}",
+                    subprotocol.as_deref().unwrap_or("(no subprotocol)")
+                );
             }
             What::Refused { identity, reason, .. } => {
                 "refused".clone_into(&mut row.kind);
                 row.text = format!("{identity}: {reason}");
             }
-            What::Frame { conn, from, opcode, data, .. } => self.frame(&mut row, *conn, *from, *opcode, data),
+            What::Frame {
+                conn,
+                from,
+                opcode,
+                data,
+                ..
+            } => self.frame(&mut row, *conn, *from, *opcode, data),
             What::Closing { code, reason, .. } => {
                 "closing".clone_into(&mut row.kind);
-                row.text = format!("{} {reason}", code.map_or_else(|| "no code".to_owned(), |c| c.to_string()));
+                row.text = format!(
+                    "{} {reason}",
+                    code.map_or_else(|| "no code".to_owned(), |c| c.to_string())
+                );
             }
             What::Closed { how, .. } => {
                 "close".clone_into(&mut row.kind);
@@ -157,7 +173,9 @@ impl Rows {
             row.name = format!("opcode {opcode}");
             return;
         }
-        let Some(frame) = self.edition.and_then(|e| read_frame(e, text).frame) else { return };
+        let Some(frame) = self.edition.and_then(|e| read_frame(e, text).frame) else {
+            return;
+        };
         let dut = from == Party::Dut;
         match frame {
             Frame::Call { id, action, payload } => {

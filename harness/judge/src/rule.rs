@@ -117,10 +117,53 @@ pub struct Context<'a> {
     pub values: &'a Json,
 }
 
+impl Seen<'_> {
+    /// Which of the [`Wants`] it is.
+    pub(crate) fn kind(&self) -> u8 {
+        match self {
+            Self::Event(_) => Wants::EVENT,
+            Self::Frame { .. } => Wants::FRAME,
+            Self::Call { .. } => Wants::CALL,
+            Self::Answer { .. } => Wants::ANSWER,
+            Self::Stray { .. } => Wants::STRAY,
+            Self::End => Wants::END,
+        }
+    }
+}
+
+/// The kinds of [`Seen`], as bits: what a rule wants to be shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Wants;
+
+impl Wants {
+    /// [`Seen::Event`].
+    pub const EVENT: u8 = 1;
+    /// [`Seen::Frame`].
+    pub const FRAME: u8 = 2;
+    /// [`Seen::Call`].
+    pub const CALL: u8 = 4;
+    /// [`Seen::Answer`].
+    pub const ANSWER: u8 = 8;
+    /// [`Seen::Stray`].
+    pub const STRAY: u8 = 16;
+    /// [`Seen::End`].
+    pub const END: u8 = 32;
+    /// All of them.
+    pub const ALL: u8 = 63;
+}
+
 /// One always-on rule with its memory.
 pub trait Rule: std::fmt::Debug + Send {
     /// What it says of itself.
     fn info(&self) -> &'static RuleInfo;
+    /// What it wants to be shown, as bits of [`Wants`].
+    fn wants(&self) -> u8 {
+        Wants::ALL
+    }
+    /// True if it judges that side: `station` or `csms`.
+    fn judges(&self, _dut: &str) -> bool {
+        true
+    }
     /// Shows it one thing; what it finds goes into `out`.
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings);
 }
@@ -174,6 +217,13 @@ impl Findings {
     /// What was found.
     pub fn into_vec(self) -> Vec<Finding> {
         self.found
+    }
+
+    /// Moves what was found behind what others found.
+    pub(crate) fn move_to(mut self, all: &mut Vec<Finding>) {
+        if !self.found.is_empty() {
+            all.append(&mut self.found);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::facts::{Facts, Keeper, KeeperView};
 use crate::finding::Finding;
 use crate::ledger::{Ledger, OpenCall};
 use crate::ocpp16;
-use crate::rule::{AnswerSeen, Context, Findings, Rule, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, Rule, RuleInfo, Seen};
 use crate::rules;
 
 /// At most so many identities have facts of their own; a DUT that invents more shares those of the premise.
@@ -37,15 +37,33 @@ pub struct Watch {
 struct Desk {
     facts: Facts,
     keeper: Box<dyn Keeper>,
-    rules: Vec<Box<dyn Rule>>,
+    rules: Vec<Desked>,
+}
+
+/// A rule with what is asked of it too often to ask it each time.
+#[derive(Debug)]
+struct Desked {
+    rule: Box<dyn Rule>,
+    info: &'static RuleInfo,
+    wants: u8,
 }
 
 impl Desk {
-    fn new(edition: &'static Edition, facts: Facts) -> Self {
+    fn new(edition: &'static Edition, dut: &str, facts: Facts) -> Self {
+        let rules = rules::registry(edition)
+            .into_iter()
+            .filter(|rule| rule.judges(dut));
+        let rules = rules
+            .map(|rule| Desked {
+                info: rule.info(),
+                wants: rule.wants(),
+                rule,
+            })
+            .collect();
         Self {
             facts,
             keeper: Box::new(ocpp16::Keeper::default()),
-            rules: rules::registry(edition),
+            rules,
         }
     }
 }
@@ -67,7 +85,7 @@ impl Watch {
             ledger.opened(link.conn, &link.identity, link.subprotocol.as_deref());
         }
         let mut desks = BTreeMap::new();
-        desks.insert(identity.to_owned(), Desk::new(edition, facts));
+        desks.insert(identity.to_owned(), Desk::new(edition, dut, facts));
         Self {
             edition,
             dut: dut.to_owned(),
@@ -195,8 +213,10 @@ impl Watch {
 
     fn introduce(&mut self, identity: &str) {
         if self.desks.len() < MAX_IDENTITIES && !self.desks.contains_key(identity) {
-            self.desks
-                .insert(identity.to_owned(), Desk::new(self.edition, Facts::default()));
+            self.desks.insert(
+                identity.to_owned(),
+                Desk::new(self.edition, &self.dut, Facts::default()),
+            );
         }
     }
 
@@ -359,10 +379,13 @@ impl Watch {
             facts,
             values: &self.values,
         };
-        for rule in rules {
-            let mut findings = Findings::new(rule.info(), showing.seq);
-            rule.see(&context, seen, &mut findings);
-            showing.found.append(&mut findings.into_vec());
+        let kind = seen.kind();
+        for Desked { rule, info, wants } in rules {
+            if *wants & kind != 0 {
+                let mut findings = Findings::new(info, showing.seq);
+                rule.see(&context, seen, &mut findings);
+                findings.move_to(&mut showing.found);
+            }
         }
         (showing.listener)(&context, seen);
         let view = KeeperView {

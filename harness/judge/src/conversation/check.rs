@@ -1,6 +1,6 @@
 //! `check`, `probe`, `exports` and `if`: CEL over bound names, `$` values, facts and native functions.
 
-use plugfest_case::cel::{CelFailure, Env, Program};
+use plugfest_case::cel::{CelFailure, Env};
 use plugfest_protocol::Json;
 
 use super::context::Cx;
@@ -66,7 +66,7 @@ fn configuration(cx: &Cx) -> Json {
 
 /// The value of an expression.
 pub(super) fn value(cx: &Cx, text: &str, frame: FrameId) -> Result<Json, String> {
-    let program = Program::parse(text).map_err(|e| e.to_string())?;
+    let program = cx.program(text)?;
     program
         .evaluate(&View { cx, frame })
         .map_err(|e: CelFailure| e.to_string())
@@ -84,7 +84,7 @@ pub(super) fn truth(cx: &Cx, text: &str, frame: FrameId) -> Result<bool, String>
 
 /// Each part of an expression with its value, for the message of a failed check.
 pub(super) fn parts(cx: &Cx, text: &str, frame: FrameId) -> Vec<(String, String)> {
-    Program::parse(text)
+    cx.program(text)
         .map(|p| p.explain(&View { cx, frame }))
         .unwrap_or_default()
 }

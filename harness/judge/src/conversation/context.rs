@@ -1,9 +1,11 @@
 //! What every step of a conversation works on: names, facts, commands out, findings out.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plugfest_case::cel::Program;
 use plugfest_case::ir::{Case, Cel, Speaker, State as CaseState, Stmt};
 use plugfest_protocol::{Edition, Json, Timestamp};
 
@@ -75,6 +77,8 @@ pub(super) struct Cx {
     pub(super) taken: Vec<(u32, String, bool, Finding)>,
     /// How much of the time was waiting that the story imposes.
     pub(super) waited: Duration,
+    /// Parsed expressions by their text: reading one costs far more than evaluating it.
+    programs: RefCell<BTreeMap<String, Arc<Program>>>,
     vary: u64,
     pub(super) choices: Vec<(u32, u32)>,
 }
@@ -105,9 +109,22 @@ impl Cx {
             last: BTreeMap::new(),
             taken: Vec::new(),
             waited: Duration::ZERO,
+            programs: RefCell::new(BTreeMap::new()),
             vary,
             choices: Vec::new(),
         }
+    }
+
+    /// The program of an expression.
+    pub(super) fn program(&self, text: &str) -> Result<Arc<Program>, String> {
+        if let Some(program) = self.programs.borrow().get(text) {
+            return Ok(Arc::clone(program));
+        }
+        let program = Arc::new(Program::parse(text).map_err(|e| e.to_string())?);
+        self.programs
+            .borrow_mut()
+            .insert(text.to_owned(), Arc::clone(&program));
+        Ok(program)
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -198,6 +198,8 @@ pub struct Conversation {
     probe_call: Option<(u32, String)>,
     open_calls: usize,
     began: Option<Timestamp>,
+    /// So many messages had taken lines when the body ended.
+    taken_by_body: usize,
 }
 
 /// What a premise gives to a conversation.
@@ -290,6 +292,7 @@ impl Conversation {
             probe_call: None,
             open_calls: 0,
             began: None,
+            taken_by_body: 0,
         })
     }
 
@@ -327,8 +330,28 @@ impl Conversation {
 
     /// Shows it a message, before [`Self::event`] is called for the event that carried it.
     pub fn see(&mut self, context: &Context<'_>, seen: Seen<'_>) {
+        let later = context.at > self.cx.now();
         self.enter(context.at, context.seq, false);
-        self.with_facts(context.facts, |this| this.message(seen));
+        self.with_facts(context.facts, |this| {
+            if later {
+                this.let_time_pass();
+            }
+            this.message(seen);
+        });
+    }
+
+    /// Ends what was due before this event: a message behind its deadline is late, whether or not a tick came between.
+    fn let_time_pass(&mut self) {
+        let now = self.cx.now();
+        if self.stage > Stage::Finally || self.announced || self.next_deadline().is_none_or(|due| due >= now)
+        {
+            return;
+        }
+        self.go_on();
+        if !self.cx.failed() && !self.announced {
+            self.seq.expire(&mut self.cx);
+        }
+        self.go_on();
     }
 
     /// When it wants to be called again at the latest.
@@ -358,7 +381,7 @@ impl Conversation {
     /// What the DUT must not say at this moment.
     pub fn forbidden(&self) -> Vec<Forbidden> {
         let mut all = Vec::new();
-        if self.running() {
+        if self.stage <= Stage::Body {
             for watcher in &self.cx.watchers {
                 watcher.forbidden(&self.cx, &mut all);
             }
@@ -542,11 +565,18 @@ impl Conversation {
             .cx
             .taken
             .iter()
-            .find(|(c, i, a, _)| *c == conn && i == id && *a == answer);
-        let Some((.., finding)) = hit else { return false };
+            .enumerate()
+            .find(|(_, (c, i, a, _))| *c == conn && i == id && *a == answer);
+        let Some((place, (.., finding))) = hit else {
+            return false;
+        };
         let mut finding = finding.clone();
         finding.event = Some(self.cx.seq);
-        if self.running() {
+        let of_body = self.stage > Stage::Body && place < self.taken_by_body;
+        if of_body {
+            // The line belongs to the body, however late its message is said again.
+            self.cx.findings.push(finding);
+        } else if self.running() {
             self.cx.fail(finding);
         } else {
             self.aftermath.push(finding);
@@ -724,6 +754,9 @@ impl Conversation {
     }
 
     fn enter_stage(&mut self, stage: Stage) {
+        if self.stage == Stage::Body {
+            self.taken_by_body = self.cx.taken.len();
+        }
         self.stage = stage;
         self.announced = true;
         self.seq = Seq::of(Vec::new());

@@ -13,7 +13,7 @@ use super::support::{
 };
 use crate::finding::Level;
 use crate::ledger::OpenCall;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 
 pub(super) static RULES: &[Entry] = &[
     Entry::both::<Missing>(RuleInfo {
@@ -142,6 +142,8 @@ struct Missing {
 }
 
 impl Check for Missing {
+    const WANTS: u8 = Wants::ALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let excused = self.away.is_excused()
             || (context.dut == "station" && fact(context, "boot").is_some_and(|boot| boot == "Rejected"));
@@ -174,6 +176,8 @@ struct Second {
 }
 
 impl Check for Second {
+    const WANTS: u8 = Wants::FRAME | Wants::STRAY;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.tainted.see(seen);
         let Seen::Stray {
@@ -205,6 +209,8 @@ struct Stray {
 }
 
 impl Check for Stray {
+    const WANTS: u8 = Wants::EVENT | Wants::FRAME | Wants::STRAY;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let began = *self.began.get_or_insert(context.at);
         match seen {
@@ -285,6 +291,8 @@ struct InvalidAccepted {
 }
 
 impl Check for InvalidAccepted {
+    const WANTS: u8 = Wants::FRAME | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.tainted.see(seen);
         let Seen::Answer {
@@ -345,6 +353,8 @@ impl Check for InvalidAccepted {
 struct ForbiddenAccepted;
 
 impl Check for ForbiddenAccepted {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Answer {
             from: Party::Dut,
@@ -389,6 +399,8 @@ struct ValidRefused {
 }
 
 impl Check for ValidRefused {
+    const WANTS: u8 = Wants::FRAME | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.tainted.see(seen);
         let Seen::Answer {
@@ -461,6 +473,8 @@ struct ErrorCode {
 }
 
 impl Check for ErrorCode {
+    const WANTS: u8 = Wants::FRAME | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.tainted.see(seen);
         let Seen::Answer {

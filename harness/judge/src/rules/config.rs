@@ -8,7 +8,7 @@ use plugfest_trace::{Party, What};
 use super::support::{Check, Entry, OCPP16, fact, number_fact, short, status, text};
 use crate::finding::Level;
 use crate::ledger::AnsweredCall;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 
 pub(super) static RULES: &[Entry] = &[
     Entry::station::<Answered>(RuleInfo {
@@ -197,6 +197,8 @@ fn canonical(edition: &'static Edition, key: &str) -> String {
 struct Answered;
 
 impl Check for Answered {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((call, result)) = got(&seen) else { return };
         let mut missing = asked(call);
@@ -219,6 +221,8 @@ impl Check for Answered {
 struct Both;
 
 impl Check for Both {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((_, result)) = got(&seen) else { return };
         let mut met = BTreeSet::new();
@@ -238,6 +242,8 @@ impl Check for Both {
 struct Unasked;
 
 impl Check for Unasked {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((call, result)) = got(&seen) else { return };
         let asked = asked(call);
@@ -257,6 +263,8 @@ impl Check for Unasked {
 struct Required;
 
 impl Check for Required {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((call, result)) = got(&seen) else { return };
         if !list(&call.payload, "key").is_empty() {
@@ -321,6 +329,8 @@ fn reported<'a>(context: &Context<'_>, result: &'a Json) -> Vec<(usize, &'static
 struct Values;
 
 impl Check for Values {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((_, result)) = got(&seen) else { return };
         for (n, known, key) in reported(context, result) {
@@ -340,6 +350,8 @@ impl Check for Values {
 struct Readonly;
 
 impl Check for Readonly {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         if let Some((_, result)) = got(&seen) {
             for (n, known, key) in reported(context, result) {
@@ -383,6 +395,8 @@ struct WriteOnly {
 }
 
 impl Check for WriteOnly {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         if let Some((key, value, "Accepted" | "RebootRequired")) = changed(&seen)
             && key.eq_ignore_ascii_case("AuthorizationKey")
@@ -430,6 +444,8 @@ fn mark_of(value: &str) -> &str {
 struct BadValue;
 
 impl Check for BadValue {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((key, value, answered @ ("Accepted" | "RebootRequired"))) = changed(&seen) else {
             return;
@@ -483,6 +499,8 @@ fn are_measurands(edition: &Edition, key: &ConfigKey, value: &str) -> bool {
 struct UnknownAccepted;
 
 impl Check for UnknownAccepted {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((key, _, answered @ ("Accepted" | "RebootRequired"))) = changed(&seen) else {
             return;
@@ -507,6 +525,8 @@ impl Check for UnknownAccepted {
 struct KnownUnsupported;
 
 impl Check for KnownUnsupported {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((key, _, "NotSupported")) = changed(&seen) else {
             return;
@@ -533,6 +553,8 @@ struct ReadBack {
 }
 
 impl Check for ReadBack {
+    const WANTS: u8 = Wants::EVENT | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         if let Some((_, result)) = got(&seen) {
             for (n, key) in list(result, "configurationKey").iter().enumerate() {

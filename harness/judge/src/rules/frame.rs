@@ -5,7 +5,7 @@ use plugfest_trace::{Party, What};
 
 use super::support::{Check, EVERY, Entry, OCPP16, short};
 use crate::finding::Level;
-use crate::rule::{Context, Findings, RuleInfo, Seen};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 
 /// One rule per kind of flaw; the id's last part is the flaw's own name.
 pub(super) static RULES: &[Entry] = &[
@@ -337,6 +337,8 @@ const fn wire(id: &'static str, clause: &'static str, level: Level, explain: &'s
 struct Grammar;
 
 impl Check for Grammar {
+    const WANTS: u8 = Wants::FRAME;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Frame {
             from: Party::Dut,
@@ -375,6 +377,8 @@ fn is(kind: FrameFlawKind, rule: &str) -> bool {
 struct Wire;
 
 impl Check for Wire {
+    const WANTS: u8 = Wants::EVENT;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Event(event) = seen else { return };
         let (flaws, kind) = match &event.what {
@@ -407,6 +411,8 @@ impl Check for Wire {
 struct Binary;
 
 impl Check for Binary {
+    const WANTS: u8 = Wants::EVENT;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Event(event) = seen else { return };
         if let What::Frame {

@@ -9,7 +9,7 @@ use plugfest_trace::Party;
 
 use super::support::{Bounded, Check, Entry, OCPP16, short, shown};
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 
 /// Nobody's time-out is shorter: a CALL repeated sooner was not repeated because of one.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -63,6 +63,8 @@ struct Reuse<const SAME: bool> {
 }
 
 impl<const SAME: bool> Check for Reuse<SAME> {
+    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         match seen {
             Seen::Call {

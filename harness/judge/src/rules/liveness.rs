@@ -9,7 +9,7 @@ use plugfest_trace::{Cause, Data, Party, What};
 use super::support::{Away, Check, EVERY, Entry, OCPP16, fact, is_own, message_timeout, shown};
 use crate::finding::Level;
 use crate::ledger::OpenCall;
-use crate::rule::{Context, Findings, RuleInfo, Seen};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 
 /// How soon after a frame of ours a closed connection is put down to it.
 const SOON: Duration = Duration::from_secs(2);
@@ -57,6 +57,8 @@ struct Closed {
 }
 
 impl Check for Closed {
+    const WANTS: u8 = Wants::EVENT | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         if let Seen::Event(event) = seen {
             match &event.what {
@@ -135,6 +137,8 @@ struct Probe {
 }
 
 impl Check for Probe {
+    const WANTS: u8 = Wants::EVENT | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let probe = |call: &&OpenCall| call.from == Party::Us && call.cause == Some(Cause::Probe);
         for call in context.ledger.open().filter(probe) {
@@ -163,6 +167,8 @@ struct Pong {
 }
 
 impl Check for Pong {
+    const WANTS: u8 = Wants::EVENT | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let late = |since: Timestamp| context.at.since(since) > message_timeout(context);
         let late = self.waiting.iter().find(|(_, (since, _))| late(*since));

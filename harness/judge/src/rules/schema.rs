@@ -5,7 +5,7 @@ use plugfest_trace::Party;
 
 use super::support::{Check, Entry, OCPP16, short};
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 
 /// No more violations than these are reported for one message.
 const MOST: usize = 20;
@@ -59,6 +59,8 @@ pub(super) static RULES: &[Entry] = &[
 struct Requests;
 
 impl Check for Requests {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Call {
             from: Party::Dut,
@@ -79,6 +81,8 @@ impl Check for Requests {
 struct Responses;
 
 impl Check for Responses {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Answer {
             from: Party::Dut,
@@ -142,6 +146,8 @@ fn report(
 struct Actions;
 
 impl Check for Actions {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Call {
             from: Party::Dut,
@@ -167,6 +173,8 @@ impl Check for Actions {
 struct Directions;
 
 impl Check for Directions {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Call {
             from: Party::Dut,

@@ -9,7 +9,7 @@ use super::support::{
     Away, Check, Entry, OCPP16, action_timeout, connectors, fact, int, shown, status, text,
 };
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 
 pub(super) static RULES: &[Entry] = &[
     Entry::station::<ConnectorZero>(RuleInfo {
@@ -135,6 +135,8 @@ fn in_transaction(status: &str) -> bool {
 struct ConnectorZero;
 
 impl Check for ConnectorZero {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((_, 0, status, _)) = notification(&seen) else {
             return;
@@ -164,6 +166,8 @@ impl Check for ConnectorZero {
 struct ConnectorRange;
 
 impl Check for ConnectorRange {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Call {
             from: Party::Dut,
@@ -226,6 +230,8 @@ struct Transition {
 }
 
 impl Check for Transition {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         if let Seen::Call {
             from: Party::Dut,
@@ -263,6 +269,8 @@ struct Repeated {
 }
 
 impl Check for Repeated {
+    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         match seen {
             Seen::Call {
@@ -320,6 +328,8 @@ impl Check for Repeated {
 struct ErrorCode;
 
 impl Check for ErrorCode {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((_, connector, "Faulted", payload)) = notification(&seen) else {
             return;
@@ -340,6 +350,8 @@ impl Check for ErrorCode {
 struct VehicleError;
 
 impl Check for VehicleError {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((_, _, status, payload)) = notification(&seen) else {
             return;

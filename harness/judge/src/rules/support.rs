@@ -8,7 +8,7 @@ use std::time::Duration;
 use plugfest_protocol::{Json, Timestamp};
 use plugfest_trace::{Party, What};
 
-use crate::rule::{AnswerSeen, Context, Findings, Rule, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, Rule, RuleInfo, Seen, Wants};
 
 /// The editions that the rules on OCPP 1.6 hold for.
 pub(super) const OCPP16: &[&str] = &["OCPP-1.6"];
@@ -26,6 +26,8 @@ const CLOCK: f64 = 300.0;
 
 /// What a rule remembers, and how it judges.
 pub(super) trait Check: Debug + Default + Send + 'static {
+    /// What it is shown: everything but taken-apart frames, unless it says otherwise.
+    const WANTS: u8 = Wants::ALL & !Wants::FRAME;
     /// Shows it one thing.
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings);
 }
@@ -92,10 +94,16 @@ impl<C: Check> Rule for Judging<C> {
         self.info
     }
 
+    fn wants(&self) -> u8 {
+        C::WANTS
+    }
+
+    fn judges(&self, dut: &str) -> bool {
+        self.dut.is_none_or(|own| own == dut)
+    }
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        if self.dut.is_none_or(|dut| dut == context.dut) {
-            self.check.see(context, seen, out);
-        }
+        self.check.see(context, seen, out);
     }
 }
 

@@ -10,7 +10,7 @@ use super::support::{
     Away, Bounded, Check, Entry, OCPP16, clock_tolerance, fact, instant, number_fact, shown, text,
 };
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 
 /// OCPP 1.6 was released on 2015-10-08: nothing that speaks it can have happened before.
 const FIRST_DAY: Timestamp = Timestamp::from_secs(1_444_262_400);
@@ -111,6 +111,8 @@ fn timestamps(payload: &Json) -> Vec<(String, Timestamp)> {
 struct BeforeTime;
 
 impl Check for BeforeTime {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Call {
             from: Party::Dut,
@@ -163,6 +165,8 @@ struct Future {
 }
 
 impl Check for Future {
+    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         if let Seen::Call {
             from: Party::Dut,
@@ -191,6 +195,8 @@ struct Past {
 }
 
 impl Check for Past {
+    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         match seen {
             Seen::Answer {
@@ -247,6 +253,8 @@ impl Check for Past {
 struct CurrentTime;
 
 impl Check for CurrentTime {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Answer {
             from: Party::Dut,
@@ -329,6 +337,8 @@ struct Last {
 }
 
 impl Check for HeartbeatEarly {
+    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         match seen {
             Seen::Call {
@@ -390,6 +400,8 @@ struct HeartbeatFlood {
 }
 
 impl Check for HeartbeatFlood {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         const MANY: usize = 21;
         let Seen::Call {

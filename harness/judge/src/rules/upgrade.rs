@@ -8,7 +8,7 @@ use plugfest_trace::{Head, Party, What};
 
 use super::support::{Check, EVERY, Entry, OCPP16, message_timeout, short, shown};
 use crate::finding::Level;
-use crate::rule::{Context, Findings, RuleInfo, Seen};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 
 pub(super) static RULES: &[Entry] = &[
     request(
@@ -242,6 +242,8 @@ const fn either(id: &'static str, clause: &'static str, level: Level, explain: &
 struct HeadFlaw;
 
 impl Check for HeadFlaw {
+    const WANTS: u8 = Wants::EVENT;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some(attempt) = Attempt::of(seen) else { return };
         if attempt.flaws.is_empty() || (attempt.by == Party::Dut) != (context.dut == "station") {
@@ -346,6 +348,8 @@ fn is_ocpp(subprotocol: &str) -> bool {
 struct Offer;
 
 impl Check for Offer {
+    const WANTS: u8 = Wants::EVENT;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some(attempt) = Attempt::of(seen).filter(|a| a.by == Party::Dut && a.request.is_some()) else {
             return;
@@ -371,6 +375,8 @@ impl Check for Offer {
 struct Path;
 
 impl Check for Path {
+    const WANTS: u8 = Wants::EVENT;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let attempt = Attempt::of(seen).filter(|attempt| attempt.by == Party::Dut);
         let Some(request) = attempt.and_then(|attempt| attempt.request) else {
@@ -412,6 +418,8 @@ struct BackOff {
 }
 
 impl Check for BackOff {
+    const WANTS: u8 = Wants::EVENT;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         const ATTEMPTS: usize = 10;
         let Some(attempt) = Attempt::of(seen).filter(|attempt| attempt.by == Party::Dut) else {
@@ -446,6 +454,8 @@ impl Check for BackOff {
 struct Agreed;
 
 impl Check for Agreed {
+    const WANTS: u8 = Wants::EVENT;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Event(event) = seen else { return };
         let What::Opened {
@@ -473,6 +483,8 @@ struct Serves {
 }
 
 impl Check for Serves {
+    const WANTS: u8 = Wants::EVENT;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let late = |since: Timestamp| context.at.since(since) > message_timeout(context);
         let late: Vec<u32> = self
@@ -523,6 +535,8 @@ impl Check for Serves {
 struct Completes;
 
 impl Check for Completes {
+    const WANTS: u8 = Wants::EVENT;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some(attempt) = Attempt::of(seen).filter(|a| a.by == Party::Us && a.refused) else {
             return;

@@ -6,7 +6,7 @@ use plugfest_protocol::Json;
 use plugfest_trace::{Party, What};
 
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::support::{Check, Entry, OCPP16, int, short, status, text};
 
 pub(in crate::rules) static RULES: &[Entry] = &[
@@ -118,6 +118,8 @@ impl Check for ListVersion {
 struct DataTransfer;
 
 impl Check for DataTransfer {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Answer {
             from: Party::Dut,
@@ -181,6 +183,8 @@ struct Idle {
 }
 
 impl Check for Idle {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.triggered.see(seen);
         let Seen::Call {
@@ -211,6 +215,8 @@ struct Stale {
 }
 
 impl Check for Stale {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.triggered.see(seen);
         match seen {

@@ -6,7 +6,7 @@ use plugfest_trace::{Party, What};
 
 use super::promise::Promises;
 use crate::finding::Level;
-use crate::rule::{Context, Findings, RuleInfo, Seen};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::support::{Check, Entry, OCPP16, action_timeout, fact, int, shown, status, text};
 
 pub(in crate::rules) static RULES: &[Entry] = &[
@@ -80,6 +80,8 @@ fn change<'a>(seen: &Seen<'a>) -> Option<(i64, &'a str, &'a str)> {
 struct Scheduled;
 
 impl Check for Scheduled {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((connector, "Inoperative", "Accepted")) = change(&seen) else {
             return;
@@ -105,6 +107,8 @@ impl Check for Scheduled {
 struct Same;
 
 impl Check for Same {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some((connector, wanted, answered @ ("Rejected" | "Scheduled"))) = change(&seen) else {
             return;

@@ -5,7 +5,7 @@ use plugfest_trace::{Party, What};
 
 use super::promise::Promises;
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::book::Book;
 use crate::rules::support::{
     Check, Entry, OCPP16, action_timeout, connectors, int, reboot_timeout, shown, status, text,
@@ -354,6 +354,8 @@ impl Check for ResetStops {
 struct UnlockUnknown;
 
 impl Check for UnlockUnknown {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Answer {
             from: Party::Dut,

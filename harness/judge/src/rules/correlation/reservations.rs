@@ -7,7 +7,7 @@ use plugfest_trace::{Party, What};
 
 use super::promise::Promises;
 use crate::finding::Level;
-use crate::rule::{Context, Findings, RuleInfo, Seen};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::support::{
     Away, Check, Entry, OCPP16, action_timeout, fact, instant, int, shown, status, text,
 };
@@ -216,6 +216,8 @@ struct ReservationId {
 }
 
 impl Check for ReservationId {
+    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         if let Seen::Call {
             from: Party::Dut,
@@ -292,6 +294,8 @@ struct Cancelled {
 }
 
 impl Check for Cancelled {
+    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         if let Seen::Answer {
             from: Party::Dut,

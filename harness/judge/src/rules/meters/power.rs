@@ -8,7 +8,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use super::sample::{Reading, Sample};
 use crate::finding::Level;
-use crate::rule::{Context, Findings, RuleInfo, Seen};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::support::{Check, Entry, OCPP16};
 
 pub(in crate::rules) static RULES: &[Entry] = &[Entry::station::<Energy>(RuleInfo {
@@ -40,6 +40,8 @@ struct Energy {
 }
 
 impl Check for Energy {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some(reading) = Reading::of(&seen) else { return };
         let (Some(connector), Some(transaction)) = (reading.connector, reading.transaction) else {

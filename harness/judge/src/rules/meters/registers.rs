@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 
 use super::sample::{Reading, Sample};
 use crate::finding::Level;
-use crate::rule::{Context, Findings, RuleInfo, Seen};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::book::Book;
 use crate::rules::support::{Check, Entry, OCPP16, instant, int};
 
@@ -71,6 +71,8 @@ pub(in crate::rules) static RULES: &[Entry] = &[
 struct Negative;
 
 impl Check for Negative {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Call {
             from: Party::Dut,
@@ -132,6 +134,8 @@ struct Monotonic {
 }
 
 impl Check for Monotonic {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some(reading) = Reading::of(&seen) else { return };
         let connector = reading.connector.unwrap_or(-1);

@@ -8,7 +8,7 @@ use plugfest_trace::{Party, What};
 
 use super::sample::{Reading, Sample};
 use crate::finding::Level;
-use crate::rule::{Context, Findings, RuleInfo, Seen};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::support::{Check, Entry, OCPP16, fact, number_fact, short, shown};
 
 pub(in crate::rules) static RULES: &[Entry] = &[
@@ -81,6 +81,8 @@ pub(in crate::rules) static RULES: &[Entry] = &[
 struct Numbers;
 
 impl Check for Numbers {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some(reading) = Reading::of(&seen) else { return };
         for sample in reading
@@ -121,6 +123,8 @@ fn units(measurand: &str) -> &'static [&'static str] {
 struct Units;
 
 impl Check for Units {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some(reading) = Reading::of(&seen) else { return };
         let known = |unit: &str| {
@@ -148,6 +152,8 @@ impl Check for Units {
 struct Twice;
 
 impl Check for Twice {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some(reading) = Reading::of(&seen) else { return };
         let same = |a: &Sample<'_>, b: &Sample<'_>| {
@@ -193,6 +199,8 @@ fn unaligned(context: &Context<'_>) -> bool {
 struct Unconfigured;
 
 impl Check for Unconfigured {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Some(reading) = Reading::of(&seen).filter(|reading| reading.connector.is_some_and(|c| c > 0))
         else {
@@ -227,6 +235,8 @@ impl Check for Unconfigured {
 struct StopData;
 
 impl Check for StopData {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Call {
             from: Party::Dut,
@@ -261,6 +271,8 @@ struct SampleInterval {
 }
 
 impl Check for SampleInterval {
+    const WANTS: u8 = Wants::EVENT | Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         match seen {
             Seen::Event(event) if matches!(event.what, What::Opened { .. } | What::Closed { .. }) => {

@@ -7,7 +7,7 @@ use plugfest_protocol::{Json, Timestamp};
 use plugfest_trace::{Party, What};
 
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::support::{Check, Entry, OCPP16, Restarts, fact, int, shown, status, text};
 
 pub(in crate::rules) static RULES: &[Entry] = &[
@@ -380,6 +380,8 @@ struct BootFlood {
 }
 
 impl Check for BootFlood {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         const MANY: usize = 10;
         let Seen::Call {

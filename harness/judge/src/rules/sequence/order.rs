@@ -8,7 +8,7 @@ use plugfest_trace::Party;
 
 use super::boot::triggers;
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::support::{Check, Entry, OCPP16, Ordered, fact, shown};
 
 pub(in crate::rules) static RULES: &[Entry] = &[
@@ -76,6 +76,8 @@ pub(in crate::rules) static RULES: &[Entry] = &[
 struct OneCall;
 
 impl Check for OneCall {
+    const WANTS: u8 = Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         const YOUNG: Duration = Duration::from_secs(2);
         let Seen::Call {
@@ -113,6 +115,8 @@ struct SecurityError {
 }
 
 impl Check for SecurityError {
+    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         match seen {
             Seen::Call {
@@ -152,6 +156,8 @@ struct CallsRejected {
 }
 
 impl Check for CallsRejected {
+    const WANTS: u8 = Wants::EVENT | Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.ordered.see(seen);
         let Seen::Call {
@@ -179,6 +185,8 @@ struct CallsPending {
 }
 
 impl Check for CallsPending {
+    const WANTS: u8 = Wants::EVENT | Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.ordered.see(seen);
         let Seen::Call {
@@ -207,6 +215,8 @@ struct CallsBeforeAnswer {
 }
 
 impl Check for CallsBeforeAnswer {
+    const WANTS: u8 = Wants::EVENT | Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.ordered.see(seen);
         let Seen::Call {
@@ -236,6 +246,8 @@ struct TriggersBoot {
 }
 
 impl Check for TriggersBoot {
+    const WANTS: u8 = Wants::EVENT | Wants::CALL;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.ordered.see(seen);
         let Seen::Call {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use plugfest_trace::Party;
 
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::answers::{Tainted, is_fine};
 use crate::rules::book::Book;
 use crate::rules::support::{Check, Entry, OCPP16, Ordered, int, short, text};
@@ -100,6 +100,8 @@ fn given<'a>(seen: &Seen<'a>) -> Option<(i64, &'a crate::ledger::AnsweredCall)> 
 struct IdPositive;
 
 impl Check for IdPositive {
+    const WANTS: u8 = Wants::ANSWER;
+
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         if let Some((id, _)) = given(&seen).filter(|(id, _)| *id <= 0) {
             out.add(
@@ -119,6 +121,8 @@ struct StopRefused {
 }
 
 impl Check for StopRefused {
+    const WANTS: u8 = Wants::FRAME | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.tainted.see(seen);
         let Seen::Answer {

@@ -6,7 +6,7 @@ use plugfest_protocol::{Json, Timestamp};
 use plugfest_trace::{Party, What};
 
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::book::is_transaction;
 use crate::rules::support::{Check, Entry, OCPP16, Restarts, int, number_fact, shown, text};
 
@@ -196,6 +196,8 @@ struct Interval {
 }
 
 impl Check for Interval {
+    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let interval = number_fact(context, "config.TransactionMessageRetryInterval");
         if let Some(last) = self.failing.repeated(&seen)
@@ -224,6 +226,8 @@ struct Attempts {
 }
 
 impl Check for Attempts {
+    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let most = number_fact(context, "config.TransactionMessageAttempts");
         if let Some(last) = self.failing.repeated(&seen)

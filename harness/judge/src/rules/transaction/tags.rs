@@ -6,7 +6,7 @@ use plugfest_protocol::{Json, Timestamp};
 use plugfest_trace::{Party, What};
 
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::book::Book;
 use crate::rules::support::{Bounded, Check, Entry, OCPP16, fact, instant, int, short, status, text};
 
@@ -117,6 +117,8 @@ struct StartUnauthorised {
 }
 
 impl Check for StartUnauthorised {
+    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
+
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         match seen {
             Seen::Answer {
