@@ -8,6 +8,7 @@ mod ocpp16;
 pub mod player;
 pub mod premise;
 pub mod process;
+pub mod prove;
 pub mod selfplay;
 pub mod suite;
 pub mod transport;

@@ -1,0 +1,326 @@
+//! What can be made wrong about a line that was met, derived from its IR and from the trace that met it.
+
+use std::time::Duration;
+
+use plugfest_case::ir::AnswerForm;
+use plugfest_judge::{Forbidden, LineMet};
+use plugfest_protocol::{Edition, Frame, Json, Object, Part, minimal};
+use plugfest_trace::{Data, Party, What};
+
+use super::fields::{Subject, changed, places, scalars, with};
+use super::lines::{DutLine, Earliest, Says, braces};
+use super::replay::{Edit, Recorded};
+
+/// One way to make a line wrong. Several edits are tries at the same thing: one of them has to be seen.
+#[derive(Debug, Clone)]
+pub(super) struct Doctoring {
+    pub(super) name: String,
+    pub(super) edits: Vec<Edit>,
+}
+
+/// When a `never` stood open: the events behind which it began and ended to forbid, and what it forbids.
+#[derive(Debug, Clone)]
+pub(super) struct Watched {
+    pub(super) forbidden: Forbidden,
+    pub(super) first: usize,
+    pub(super) last: usize,
+}
+
+/// Everything that can be made wrong about a line.
+pub(super) fn doctorings(
+    line: &DutLine<'_>,
+    met: &LineMet,
+    recorded: &Recorded,
+    earlier: &[usize],
+    edition: &'static Edition,
+) -> Vec<Doctoring> {
+    let place = usize::try_from(met.event).unwrap_or(usize::MAX);
+    let table = Table {
+        line,
+        met,
+        recorded,
+        edition,
+        place,
+    };
+    match line.says {
+        Says::Call(call) => table.of_call(&call.action.text),
+        Says::Answer(answer, action) => table.of_answer(&answer.forms, action),
+        Says::Accepts(action) => table.of_answer(&[], action),
+        Says::Check => vec![table.of_check(earlier)],
+        Says::Connect => vec![one("missing", Edit::Drop(place))],
+        Says::Never => Vec::new(),
+    }
+}
+
+/// The forbidden messages of a `never`, behind the event with which it begins and before the one with which it ends.
+pub(super) fn forbidden(watched: &[Watched]) -> Vec<Doctoring> {
+    let mut all = Vec::new();
+    for w in watched {
+        let id = format!("forbidden-{}", w.first);
+        let frame = Frame::Call {
+            id,
+            action: w.forbidden.action.clone(),
+            payload: w.forbidden.payload.clone(),
+        };
+        for (when, place) in [("at its beginning", w.first), ("before its end", w.last)] {
+            let name = format!("the forbidden {} comes {when}", w.forbidden.action);
+            all.push(one(&name, Edit::Behind(place, text_of_dut(1, &frame))));
+        }
+    }
+    all
+}
+
+fn one(name: &str, edit: Edit) -> Doctoring {
+    Doctoring {
+        name: name.to_owned(),
+        edits: vec![edit],
+    }
+}
+
+fn text_of_dut(conn: u32, frame: &Frame) -> What {
+    What::Frame {
+        conn,
+        from: Party::Dut,
+        opcode: 1,
+        data: Data::Text {
+            text: frame.to_text(),
+        },
+        flaws: Vec::new(),
+        cause: None,
+    }
+}
+
+struct Table<'t> {
+    line: &'t DutLine<'t>,
+    met: &'t LineMet,
+    recorded: &'t Recorded,
+    edition: &'static Edition,
+    /// The event that met the line.
+    place: usize,
+}
+
+impl Table<'_> {
+    fn of_call(&self, action: &str) -> Vec<Doctoring> {
+        let mut all = Vec::new();
+        let Some((_, _, frame)) = &self.recorded.frames[self.place] else {
+            return all;
+        };
+        if !self.line.may_stay_away {
+            all.push(one("missing", Edit::Drop(self.place)));
+            all.push(one("too late", Edit::Late(self.place, self.met.until)));
+        }
+        let behind = self.recorded.reply_to(self.place).unwrap_or(self.place);
+        let again = self.recorded.events[self.place].what.clone();
+        all.push(one("twice", Edit::Behind(behind, again)));
+        all.extend(self.too_early(action));
+        if let Frame::Call { id, payload, .. } = frame {
+            all.extend(
+                self.fields(action, Part::Request, payload, |payload| Frame::Call {
+                    id: id.clone(),
+                    action: action.to_owned(),
+                    payload,
+                }),
+            );
+        }
+        all
+    }
+
+    fn of_answer(&self, forms: &[AnswerForm], action: &str) -> Vec<Doctoring> {
+        let mut all = Vec::new();
+        let silence = forms.iter().any(|f| matches!(f, AnswerForm::Silence));
+        let Some((_, _, frame)) = &self.recorded.frames[self.place] else {
+            return all;
+        };
+        let id = frame.id().to_owned();
+        if silence {
+            return all;
+        }
+        all.push(one("answer missing", Edit::Drop(self.place)));
+        all.push(one("answer too late", Edit::Late(self.place, self.met.until)));
+        all.push(one(
+            "twice",
+            Edit::Behind(self.place, self.recorded.events[self.place].what.clone()),
+        ));
+        let error = |code: &str| Frame::CallError {
+            id: id.clone(),
+            code: code.to_owned(),
+            description: String::new(),
+            details: Json::Object(Object::new()),
+        };
+        let result = Frame::CallResult {
+            id: id.clone(),
+            payload: minimal(self.edition, action, Part::Response),
+        };
+        let codes: Vec<_> = forms
+            .iter()
+            .filter_map(|f| match f {
+                AnswerForm::Error { code } => Some(code),
+                _ => None,
+            })
+            .collect();
+        let results = forms.is_empty() || forms.iter().any(|f| matches!(f, AnswerForm::Result(_)));
+        if codes.is_empty() {
+            all.push(one("CALLERROR", self.replace(&error("GenericError"))));
+        } else if !codes.iter().any(|c| matches!(c, plugfest_case::ir::Pattern::Any)) {
+            let edits = ["GenericError", "InternalError", "NotSupported"];
+            all.push(Doctoring {
+                name: "another error code".to_owned(),
+                edits: edits.iter().map(|code| self.replace(&error(code))).collect(),
+            });
+        }
+        if !results {
+            all.push(one("CALLRESULT", self.replace(&result)));
+        }
+        if let Frame::CallResult { payload, .. } = frame {
+            let id = id.clone();
+            all.extend(
+                self.fields(action, Part::Response, payload, |payload| Frame::CallResult {
+                    id: id.clone(),
+                    payload,
+                }),
+            );
+            if forms.is_empty() {
+                all.extend(self.refused_by_schema(action, payload));
+            }
+        }
+        all
+    }
+
+    /// Without an answer line the schema has to accept the answer (rule 1).
+    fn refused_by_schema(&self, action: &str, payload: &Json) -> Option<Doctoring> {
+        let object = self.edition.message(action, Part::Response)?;
+        let (_, _, frame) = self.recorded.frames[self.place].as_ref()?;
+        let required = object.fields.iter().find(|f| f.required)?;
+        let mut other = payload.clone();
+        other.remove_pointer(&format!("/{}", required.name));
+        let frame = Frame::CallResult {
+            id: frame.id().to_owned(),
+            payload: other,
+        };
+        Some(one("an answer that the schema refuses", self.replace(&frame)))
+    }
+
+    fn too_early(&self, action: &str) -> Option<Doctoring> {
+        let earliest = self.line.earliest?;
+        let at = self.recorded.events[self.place].at;
+        let since = match earliest {
+            Earliest::After => self.met.since?,
+            Earliest::Every => {
+                let before = (0..self.place).rev().find(|&i| {
+                    matches!(&self.recorded.frames[i],
+                        Some((_, Party::Dut, Frame::Call { action: a, .. })) if a == action)
+                })?;
+                self.recorded.events[before].at
+            }
+        };
+        let soon = since.plus(at.since(since) / 4);
+        Some(one("too early", Edit::Early(self.place, soon)))
+    }
+
+    fn replace(&self, frame: &Frame) -> Edit {
+        Edit::Replace(self.place, frame.to_text())
+    }
+
+    fn fields(
+        &self,
+        action: &str,
+        part: Part,
+        payload: &Json,
+        frame: impl Fn(Json) -> Frame,
+    ) -> Vec<Doctoring> {
+        let subject = Subject {
+            edition: self.edition,
+            action,
+            part,
+        };
+        let mut all: Vec<Doctoring> = Vec::new();
+        for pattern in braces(&self.line.says) {
+            for place in places(pattern, payload) {
+                let name = format!("{} changed", place.name);
+                if all.iter().any(|d| d.name == name) {
+                    continue;
+                }
+                let values = place.pointers.iter().flat_map(|at| changed(subject, payload, at));
+                all.push(Doctoring {
+                    name,
+                    edits: values.map(|(_, payload)| self.replace(&frame(payload))).collect(),
+                });
+            }
+            if pattern.exactly {
+                let object = self.edition.message(action, part);
+                let extra = object.and_then(|o| o.fields.iter().find(|f| payload.get(&f.name).is_none()));
+                let other = extra.and_then(|extra| {
+                    with(
+                        payload,
+                        &format!("/{}", extra.name),
+                        plugfest_protocol::canonical(extra),
+                    )
+                });
+                if let Some(other) = other {
+                    all.push(one("a further field", self.replace(&frame(other))));
+                }
+            }
+        }
+        all
+    }
+
+    /// One of the messages before a check says or happens otherwise.
+    fn of_check(&self, earlier: &[usize]) -> Doctoring {
+        let mut ranked: Vec<(usize, Edit)> = Vec::new();
+        for &place in earlier {
+            let before = self.recorded.events[place.saturating_sub(1)].at;
+            let Some((_, Party::Dut, frame)) = &self.recorded.frames[place] else {
+                continue;
+            };
+            let (action, part) = match frame {
+                Frame::Call { action, .. } => (action.clone(), Part::Request),
+                Frame::CallResult { id, .. } => match self.action_of(place, id) {
+                    Some(action) => (action, Part::Response),
+                    None => continue,
+                },
+                Frame::CallError { .. } => continue,
+            };
+            let subject = Subject {
+                edition: self.edition,
+                action: &action,
+                part,
+            };
+            let Some(payload) = frame.payload() else { continue };
+            for at in scalars(payload) {
+                for (rank, (_, payload)) in changed(subject, payload, &at).into_iter().enumerate() {
+                    let frame = match frame {
+                        Frame::Call { id, action, .. } => Frame::Call {
+                            id: id.clone(),
+                            action: action.clone(),
+                            payload,
+                        },
+                        other => Frame::CallResult {
+                            id: other.id().to_owned(),
+                            payload,
+                        },
+                    };
+                    ranked.push((rank, Edit::Replace(place, frame.to_text())));
+                }
+            }
+            if matches!(frame, Frame::Call { .. }) {
+                let soon = before.plus(Duration::from_millis(1));
+                ranked.push((1, Edit::Early(place, soon)));
+            }
+        }
+        // The nearest messages first, and one try of every value before a second of any.
+        ranked.reverse();
+        ranked.sort_by_key(|(rank, _)| *rank);
+        Doctoring {
+            name: "one input falsified".to_owned(),
+            edits: ranked.into_iter().map(|(_, edit)| edit).collect(),
+        }
+    }
+
+    /// The action of the CALL that an answer belongs to.
+    fn action_of(&self, answer: usize, id: &str) -> Option<String> {
+        (0..answer).rev().find_map(|i| match &self.recorded.frames[i] {
+            Some((_, Party::Us, Frame::Call { id: i, action, .. })) if i == id => Some(action.clone()),
+            _ => None,
+        })
+    }
+}
