@@ -266,7 +266,8 @@ pub(super) mod tests {
         })
         .unwrap();
         let outcome = http.call(&present()).await;
-        (outcome, task.await.unwrap())
+        let seen = tokio::time::timeout(std::time::Duration::from_secs(10), task).await;
+        (outcome, seen.expect("a request came").unwrap())
     }
 
     #[tokio::test]

@@ -350,6 +350,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn half_a_line_is_never_followed_by_another_call() {
+        let flag = std::env::temp_dir().join(format!("plugfest-stdio-half-{}", std::process::id()));
+        let script = format!(
+            r#"if [ -e {0} ]; then read a; echo '{{"id":2,"outcome":"done"}}'; else : > {0}; exec sleep 600; fi"#,
+            flag.display()
+        );
+        let stdio = shell(&script);
+        let large = Json::parse(&format!(r#"{{"object":"{}"}}"#, "x".repeat(300_000))).unwrap();
+        let call = DriverCall::new("ocpi.seed", large);
+        let mut ticks = tokio::time::interval(Duration::from_millis(5));
+        let up = async {
+            while !flag.exists() {
+                ticks.tick().await;
+            }
+        };
+        tokio::select! {
+            outcome = stdio.call(&call) => panic!("nobody reads it: {outcome:?}"),
+            () = up => {}
+        }
+        let next = timeout(Duration::from_secs(20), ask(&stdio)).await;
+        std::fs::remove_file(&flag).unwrap();
+        assert_eq!(next.expect("a new program answers"), Outcome::Done);
+    }
+
+    #[tokio::test]
     async fn starting_early_runs_the_program_once() {
         let file = std::env::temp_dir().join(format!("plugfest-stdio-start-{}", std::process::id()));
         let script = format!(
