@@ -7,7 +7,8 @@
 //! up                                   connection 1 was open before the trace began
 //! fact NAME JSON                       a fact of the premise
 //! value GROUP.NAME JSON                a `$` value of the premise
-//! open [offer=A,B] [sub=A|none] [flaw=F] [path=P]      the connection came up; it has the next number
+//! open [offer=A,B] [sub=A|none] [flaw=F] [path=P] [identity=I]  the connection came up; it has the next number
+//! on N                                 what follows happens on connection N
 //! refused STATUS [offer=A,B] [flaw=F]  it did not
 //! closed dut|us HOW    closing dut|us CODE [FLAW]    link OP    process WHAT    ask VERB [ARGS]    tick    end
 //! dut ACTION JSON      dut => JSON     dut =! CODE WORDS       dut raw TEXT       dut ping|pong|binary WORD
@@ -64,19 +65,15 @@ pub(crate) fn edits(trace: &str) -> Result<(), String> {
 
 /// What the rules find in one version of a trace.
 pub(crate) fn judge(dut: &str, trace: &str, version: Version) -> Vec<Finding> {
-    let mut scribe = Scribe::new(dut);
-    for line in trace.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let line = match (line.strip_prefix("- "), line.strip_prefix("+ "), version) {
-            (Some(line), _, Version::Passing) | (_, Some(line), Version::Failing) => line,
-            (Some(_), _, _) | (_, Some(_), _) => continue,
-            _ => line,
-        };
-        scribe.line(line.trim());
-    }
-    let edition = Edition::ocpp16();
-    let values = scribe.values.clone();
-    let facts = scribe.facts.clone();
-    rules::run(edition, dut, &values, &facts, &scribe.finish())
+    let scribe = Scribe::of(dut, trace, version);
+    let (values, facts) = (scribe.values.clone(), scribe.facts.clone());
+    rules::run(Edition::ocpp16(), dut, &values, &facts, &scribe.finish())
+}
+
+/// The facts of the premise, and the events of one version of a trace.
+pub(crate) fn events(dut: &str, trace: &str, version: Version) -> (BTreeMap<String, Json>, Vec<Event>) {
+    let scribe = Scribe::of(dut, trace, version);
+    (scribe.facts.clone(), scribe.finish())
 }
 
 struct Scribe {
@@ -87,6 +84,7 @@ struct Scribe {
     values: Json,
     open: Vec<OpenConnection>,
     conn: u32,
+    conns: u32,
     next_id: u32,
     next_ask: u32,
     waiting: Vec<(Party, String)>,
@@ -104,10 +102,24 @@ impl Scribe {
             values: Json::empty(),
             open: Vec::new(),
             conn: 0,
+            conns: 0,
             next_id: 1,
             next_ask: 1,
             waiting: Vec::new(),
         }
+    }
+
+    fn of(dut: &str, trace: &str, version: Version) -> Self {
+        let mut scribe = Self::new(dut);
+        for line in trace.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let line = match (line.strip_prefix("- "), line.strip_prefix("+ "), version) {
+                (Some(line), _, Version::Passing) | (_, Some(line), Version::Failing) => line,
+                (Some(_), _, _) | (_, Some(_), _) => continue,
+                _ => line,
+            };
+            scribe.line(line.trim());
+        }
+        scribe
     }
 
     fn finish(self) -> Vec<Event> {
@@ -153,6 +165,7 @@ impl Scribe {
         match word {
             "up" => {
                 self.conn = 1;
+                self.conns = 1;
                 let subprotocol = Some("ocpp1.6".to_owned());
                 self.open.push(OpenConnection {
                     conn: 1,
@@ -167,6 +180,7 @@ impl Scribe {
             }
             "value" => self.value(rest),
             "open" => self.opened(rest),
+            "on" => self.conn = rest.parse().unwrap(),
             "refused" => self.refused(rest),
             "closed" => {
                 let (by, how) = rest.split_once(' ').unwrap();
@@ -271,9 +285,17 @@ impl Scribe {
 
     fn opened(&mut self, rest: &str) {
         let (request, response, subprotocol, flaws) = Self::heads(rest);
-        self.conn += 1;
+        self.conns += 1;
+        self.conn = self.conns;
         self.waiting.clear();
-        let (conn, by, identity) = (self.conn, self.dialler(), IDENTITY.to_owned());
+        let (conn, by, identity) = (
+            self.conn,
+            self.dialler(),
+            rest.split_whitespace()
+                .find_map(|word| word.strip_prefix("identity="))
+                .unwrap_or(IDENTITY)
+                .to_owned(),
+        );
         self.add(What::Opened {
             conn,
             identity,
@@ -291,7 +313,8 @@ impl Scribe {
         let status = rest.split(' ').next().unwrap();
         response.line = format!("HTTP/1.1 {status} No");
         response.headers.clear();
-        self.conn += 1;
+        self.conns += 1;
+        self.conn = self.conns;
         let (conn, by, identity) = (self.conn, self.dialler(), IDENTITY.to_owned());
         let (request, response) = (Some(request), Some(response));
         self.add(What::Refused {

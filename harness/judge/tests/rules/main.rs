@@ -2,6 +2,8 @@
 //! that makes this rule speak and no other; and traces that look suspicious and must give no finding at all.
 
 mod dsl;
+mod facts;
+mod hostile;
 mod pairs_agreement;
 mod pairs_connection;
 mod pairs_frame;

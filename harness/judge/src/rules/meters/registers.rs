@@ -6,7 +6,7 @@ use plugfest_protocol::{Json, Timestamp};
 use plugfest_trace::Party;
 use rust_decimal::Decimal;
 
-use super::sample::{Reading, Sample};
+use super::sample::{MOST, Reading, Sample};
 use crate::finding::Level;
 use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::book::Book;
@@ -268,7 +268,7 @@ impl Check for Outside {
             let stop = payload
                 .get("meterStop")
                 .and_then(Json::as_decimal)
-                .filter(|stop| *stop >= Decimal::ZERO);
+                .filter(|stop| *stop >= Decimal::ZERO && *stop < MOST);
             if let (Some((highest, step)), Some(stop)) = (highest, stop)
                 && highest > stop + step.max(Decimal::ONE)
             {

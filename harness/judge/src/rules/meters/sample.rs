@@ -10,6 +10,9 @@ use crate::rules::support::{instant, int, text};
 /// The register that all others default to (OCPP-1.6 7.31).
 pub(super) const IMPORT: &str = "Energy.Active.Import.Register";
 
+/// Values from here on are not reckoned with.
+pub(super) const MOST: Decimal = Decimal::from_parts(0xA764_0000, 0x0DE0_B6B3, 0, false, 0);
+
 /// One sampled value.
 #[derive(Debug)]
 pub(super) struct Sample<'a> {
@@ -127,7 +130,8 @@ impl<'a> Sample<'a> {
     pub(super) fn base(&self) -> Option<(Decimal, Decimal)> {
         let kilo = self.unit.is_some_and(|unit| unit.starts_with('k'));
         let factor = if kilo { Decimal::ONE_THOUSAND } else { Decimal::ONE };
-        let number = self.number?;
+        // No register holds more than a billion billion Wh; sums of what is left cannot overflow.
+        let number = self.number.filter(|number| number.abs() < MOST)?;
         let step = Decimal::new(1, number.scale());
         Some((number.checked_mul(factor)?, step.checked_mul(factor)?))
     }
@@ -144,7 +148,14 @@ pub(super) fn decimal(text: &str) -> Option<Decimal> {
 
 #[cfg(test)]
 mod tests {
-    use super::decimal;
+    use rust_decimal::Decimal;
+
+    use super::{MOST, decimal};
+
+    #[test]
+    fn the_bound_is_a_billion_billion() {
+        assert_eq!(MOST, Decimal::from(1_000_000_000_000_000_000_i64));
+    }
 
     #[test]
     fn only_plain_numbers_are_decimals() {

@@ -1,0 +1,166 @@
+//! The facts that the keeper of OCPP 1.6 derives, from either side of the table.
+
+use plugfest_judge::{Facts, Watch};
+use plugfest_protocol::{Edition, Json};
+
+use crate::dsl::{self, Version};
+
+fn watch(dut: &str, trace: &str) -> Watch {
+    let (facts, events) = dsl::events(dut, trace, Version::Passing);
+    let mut watch = Watch::new(
+        Edition::ocpp16(),
+        dut,
+        "CP-1",
+        Json::empty(),
+        Facts::new(facts),
+        &[],
+    );
+    for event in &events {
+        watch.see(event);
+    }
+    watch
+}
+
+fn facts(dut: &str, trace: &str) -> Vec<String> {
+    let watch = watch(dut, trace);
+    watch
+        .facts()
+        .all()
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect()
+}
+
+#[test]
+fn a_session_from_both_sides_gives_the_same_facts() {
+    let trace = "open
+        boots
+        reports 0 Available
+        reports 2 Charging
+        starts 2 A 7 1000";
+    let expected = [
+        r#"boot="Accepted""#,
+        "boot.interval=300",
+        "connectors=2",
+        "heartbeat=300",
+        r#"status.0="Available""#,
+        r#"status.0.error="NoError""#,
+        r#"status.2="Charging""#,
+        r#"status.2.error="NoError""#,
+        "transaction.2=7",
+        "transaction.2.meter=1000",
+    ];
+    for dut in ["station", "csms"] {
+        let found = facts(dut, trace);
+        let found: Vec<&str> = found
+            .iter()
+            .map(String::as_str)
+            .filter(|fact| !fact.contains("2.start") && !fact.contains(".tag"))
+            .collect();
+        assert_eq!(found, expected, "{dut}");
+    }
+    let ended = facts("station", &format!("{trace}\nstops 7 2000"));
+    assert!(
+        !ended.iter().any(|fact| fact.starts_with("transaction")),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn boot_is_open_until_it_is_answered_and_a_triggered_one_changes_nothing() {
+    let ask = r#"dut BootNotification {"chargePointVendor":"V","chargePointModel":"M"}"#;
+    let boot = |trace: &str| watch("station", trace).facts().fact("boot").cloned();
+    assert_eq!(
+        boot(&format!("up\nfact boot \"Accepted\"\n{ask}")),
+        Some(Json::Null)
+    );
+    assert_eq!(
+        boot(&format!("open\n{ask}\nus =! InternalError")),
+        Some(Json::Null)
+    );
+    let trigger =
+        "us TriggerMessage {\"requestedMessage\":\"BootNotification\"}\ndut => {\"status\":\"Accepted\"}";
+    assert_eq!(
+        boot(&format!("up\nfact boot \"Accepted\"\n{trigger}\n{ask}")),
+        Some(Json::from("Accepted"))
+    );
+}
+
+#[test]
+fn configuration_is_known_by_its_standard_name() {
+    let found = facts(
+        "station",
+        r#"up
+        us GetConfiguration {}
+        dut => {"configurationKey":[{"key":"heartbeatinterval","readonly":false,"value":"60"}],"unknownKey":["Foo"]}
+        us ChangeConfiguration {"key":"Bar","value":"1"}
+        dut => {"status":"NotSupported"}
+        us ChangeConfiguration {"key":"HeartbeatInterval","value":"90"}
+        dut => {"status":"Accepted"}"#,
+    );
+    let expected = [
+        r#"config.HeartbeatInterval="90""#,
+        "heartbeat=90",
+        "readonly.HeartbeatInterval=false",
+        "unknown.Bar=true",
+        "unknown.Foo=true",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn availability_follows_what_was_accepted_and_carried_out() {
+    let trace = r#"up
+        us ChangeAvailability {"connectorId":1,"type":"Inoperative"}
+        dut => {"status":"Scheduled"}"#;
+    assert_eq!(
+        facts("station", trace),
+        [r#"availability.1.scheduled="Inoperative""#]
+    );
+    let done = facts("station", &format!("{trace}\nreports 1 Unavailable"));
+    assert_eq!(done[0], r#"availability.1="Inoperative""#);
+    assert!(!done.iter().any(|fact| fact.contains("scheduled")), "{done:?}");
+}
+
+#[test]
+fn two_stations_in_one_trace_are_two_stories() {
+    let trace = r#"up
+        fact boot "Accepted"
+        reports 1 Reserved
+        open identity=CP-2
+        boots
+        reports 1 Finishing
+        us ClearCache {}
+        on 1
+        reports 1 Preparing
+        starts 1 A 7 1000
+        on 2
+        dut => {"status":"Rejected"}"#;
+    let (facts, events) = dsl::events("station", trace, Version::Passing);
+    let premise = events.iter().find_map(|event| match &event.what {
+        plugfest_trace::What::Premise(premise) => Some(premise.clone()),
+        _ => None,
+    });
+    let open = premise.map(|premise| premise.connections).unwrap_or_default();
+    let mut watch = Watch::new(
+        Edition::ocpp16(),
+        "station",
+        "CP-1",
+        Json::empty(),
+        Facts::new(facts),
+        &open,
+    );
+    let found: Vec<_> = events.iter().flat_map(|event| watch.see(event)).collect();
+    assert!(found.is_empty(), "{found:?}");
+    let of = |identity: &str, fact: &str| {
+        watch
+            .facts_of(identity)
+            .and_then(|facts| facts.fact(fact))
+            .cloned()
+    };
+    assert_eq!(of("CP-1", "status.1"), Some(Json::from("Preparing")));
+    assert_eq!(of("CP-2", "status.1"), Some(Json::from("Finishing")));
+    assert_eq!(of("CP-1", "transaction.1"), Some(Json::from(7)));
+    assert_eq!(of("CP-2", "transaction.1"), None);
+    assert_eq!(watch.facts_of("CP-3"), None);
+}
