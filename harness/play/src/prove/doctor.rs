@@ -9,7 +9,7 @@ use plugfest_trace::{Data, Party, What};
 
 use super::fields::{Subject, changed, places, scalars, with};
 use super::lines::{DutLine, Earliest, Says, braces};
-use super::replay::{Edit, Recorded};
+use super::replay::{Change, Edit, Recorded};
 
 /// One way to make a line wrong. Several edits are tries at the same thing: one of them has to be seen.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub(super) fn doctorings(
         Says::Answer(answer, action) => table.of_answer(&answer.forms, action),
         Says::Accepts(action) => table.of_answer(&[], action),
         Says::Check => vec![table.of_check(earlier)],
-        Says::Connect => vec![one("missing", Edit::Drop(place))],
+        Says::Connect => vec![one("missing", Change::Drop(place))],
         Says::Never => Vec::new(),
     }
 }
@@ -64,16 +64,16 @@ pub(super) fn forbidden(watched: &[Watched]) -> Vec<Doctoring> {
         };
         for (when, place) in [("at its beginning", w.first), ("before its end", w.last)] {
             let name = format!("the forbidden {} comes {when}", w.forbidden.action);
-            all.push(one(&name, Edit::Behind(place, text_of_dut(1, &frame))));
+            all.push(one(&name, Change::Behind(place, text_of_dut(1, &frame))));
         }
     }
     all
 }
 
-fn one(name: &str, edit: Edit) -> Doctoring {
+fn one(name: &str, change: Change) -> Doctoring {
     Doctoring {
         name: name.to_owned(),
-        edits: vec![edit],
+        edits: vec![change.into()],
     }
 }
 
@@ -106,12 +106,13 @@ impl Table<'_> {
             return all;
         };
         if !self.line.may_stay_away {
-            all.push(one("missing", Edit::Drop(self.place)));
-            all.push(one("too late", Edit::Late(self.place, self.met.until)));
+            all.push(self.one_or_muted("missing", Change::Drop(self.place)));
+            let late = Change::Late(self.place, self.met.until);
+            all.push(self.one_or_muted("too late", late));
         }
         let behind = self.recorded.reply_to(self.place).unwrap_or(self.place);
         let again = self.recorded.events[self.place].what.clone();
-        all.push(one("twice", Edit::Behind(behind, again)));
+        all.push(one("twice", Change::Behind(behind, again)));
         all.extend(self.too_early(action));
         if let Frame::Call { id, payload, .. } = frame {
             all.extend(
@@ -135,11 +136,11 @@ impl Table<'_> {
         if silence {
             return all;
         }
-        all.push(one("answer missing", Edit::Drop(self.place)));
-        all.push(one("answer too late", Edit::Late(self.place, self.met.until)));
+        all.push(one("answer missing", Change::Drop(self.place)));
+        all.push(one("answer too late", Change::Late(self.place, self.met.until)));
         all.push(one(
             "twice",
-            Edit::Behind(self.place, self.recorded.events[self.place].what.clone()),
+            Change::Behind(self.place, self.recorded.events[self.place].what.clone()),
         ));
         let error = |code: &str| Frame::CallError {
             id: id.clone(),
@@ -165,7 +166,10 @@ impl Table<'_> {
             let edits = ["GenericError", "InternalError", "NotSupported"];
             all.push(Doctoring {
                 name: "another error code".to_owned(),
-                edits: edits.iter().map(|code| self.replace(&error(code))).collect(),
+                edits: edits
+                    .iter()
+                    .map(|code| self.replace(&error(code)).into())
+                    .collect(),
             });
         }
         if !results {
@@ -200,6 +204,18 @@ impl Table<'_> {
         Some(one("an answer that the schema refuses", self.replace(&frame)))
     }
 
+    /// The change by itself, or with later messages of that kind muted.
+    fn one_or_muted(&self, name: &str, change: Change) -> Doctoring {
+        let muted = Edit {
+            change: change.clone(),
+            mute: Some(self.place),
+        };
+        Doctoring {
+            name: name.to_owned(),
+            edits: vec![change.into(), muted],
+        }
+    }
+
     fn too_early(&self, action: &str) -> Option<Doctoring> {
         let earliest = self.line.earliest?;
         let at = self.recorded.events[self.place].at;
@@ -214,11 +230,11 @@ impl Table<'_> {
             }
         };
         let soon = since.plus(at.since(since) / 4);
-        Some(one("too early", Edit::Early(self.place, soon)))
+        Some(one("too early", Change::Early(self.place, soon)))
     }
 
-    fn replace(&self, frame: &Frame) -> Edit {
-        Edit::Replace(self.place, frame.to_text())
+    fn replace(&self, frame: &Frame) -> Change {
+        Change::Replace(vec![(self.place, frame.to_text())])
     }
 
     fn fields(
@@ -241,9 +257,16 @@ impl Table<'_> {
                     continue;
                 }
                 let values = place.pointers.iter().flat_map(|at| changed(subject, payload, at));
+                let plain: Vec<Change> = values.map(|(_, payload)| self.replace(&frame(payload))).collect();
+                // A line that waits for what fits could be met by a later message of that kind.
+                let muted = plain.iter().cloned().map(|change| Edit {
+                    change,
+                    mute: (part == Part::Request).then_some(self.place),
+                });
+                let muted: Vec<Edit> = muted.filter(|e| e.mute.is_some()).collect();
                 all.push(Doctoring {
                     name,
-                    edits: values.map(|(_, payload)| self.replace(&frame(payload))).collect(),
+                    edits: plain.into_iter().map(Edit::from).chain(muted).collect(),
                 });
             }
             if pattern.exactly {
@@ -299,12 +322,12 @@ impl Table<'_> {
                             payload,
                         },
                     };
-                    ranked.push((rank, Edit::Replace(place, frame.to_text())));
+                    ranked.push((rank, Change::Replace(vec![(place, frame.to_text())]).into()));
                 }
             }
             if matches!(frame, Frame::Call { .. }) {
                 let soon = before.plus(Duration::from_millis(1));
-                ranked.push((1, Edit::Early(place, soon)));
+                ranked.push((1, Change::Early(place, soon).into()));
             }
         }
         // The nearest messages first, and one try of every value before a second of any.

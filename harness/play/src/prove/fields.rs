@@ -57,8 +57,21 @@ fn members(pattern: &ObjectPattern, name: &str, at: &[String], payload: &Json, a
     }
 }
 
+/// True for a pattern that nothing contradicts.
+fn says_nothing(pattern: &Pattern) -> bool {
+    match pattern {
+        Pattern::Bind(inner, _) => says_nothing(inner),
+        Pattern::OneOf(options) => {
+            options.iter().any(|o| matches!(o, Pattern::Any))
+                && options.iter().any(|o| matches!(o, Pattern::Absent))
+        }
+        _ => false,
+    }
+}
+
 fn value(pattern: &Pattern, name: &str, at: &[String], payload: &Json, all: &mut Vec<Place>) {
     match pattern {
+        pattern if says_nothing(pattern) => {}
         Pattern::Bind(inner, _) => value(inner, name, at, payload, all),
         Pattern::Object(inner) if !inner.fields.is_empty() => members(inner, name, at, payload, all),
         Pattern::Each(inner) => {

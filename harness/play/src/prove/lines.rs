@@ -265,14 +265,22 @@ impl<'l> Walk<'l> {
             says,
             should: stmt.mods.should || self.level_should,
             earliest: match (&stmt.mods.after, &stmt.mods.every) {
-                (Some(_), _) => Some(Earliest::After),
-                (None, Some(_)) => Some(Earliest::Every),
+                (Some(timing), _) => bounded(timing).then_some(Earliest::After),
+                (None, Some(timing)) => bounded(timing).then_some(Earliest::Every),
                 (None, None) => None,
             },
             may_stay_away,
             blame,
         });
     }
+}
+
+/// False where the author's tolerance is the whole duration: then only the latest moment is meant.
+fn bounded(timing: &plugfest_case::ir::Timing) -> bool {
+    timing
+        .tolerance
+        .as_ref()
+        .is_none_or(|t| t.kind != timing.value.kind)
 }
 
 /// True where the CALL above has an answer line, or an `either` that opens with one.

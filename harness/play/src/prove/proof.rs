@@ -13,7 +13,7 @@ use super::doctor::{Doctoring, Watched, doctorings, forbidden};
 use super::exceptions::{EXCEPTIONS, Exception};
 use super::lines::{DutLine, Says, lines_of};
 use super::played::{Played, play_all};
-use super::replay::{Edit, Recorded};
+use super::replay::{Change, Recorded};
 use crate::engine::EngineError;
 
 /// So many tries are made at one doctoring.
@@ -311,7 +311,7 @@ impl Prover<'_> {
                 }
             }
         };
-        let plain = recorded.judge(&Edit::Nothing, Some(&mut watch))?;
+        let plain = recorded.judge(&Change::Nothing.into(), Some(&mut watch))?;
         proof.judged += 1;
         let body: Vec<&LineMet> = in_body(&told.lines, &recorded);
         if in_body(&plain.lines, &recorded).len() != body.len() {
@@ -336,7 +336,7 @@ impl Prover<'_> {
             met[n] = true;
             let line = &self.lines[n];
             let place = line_met.event as usize;
-            let earlier: Vec<usize> = frames.iter().copied().filter(|f| *f < place).collect();
+            let earlier: Vec<usize> = frames.iter().copied().filter(|f| *f <= place).collect();
             for doctoring in doctorings(line, line_met, &recorded, &earlier, self.edition) {
                 self.try_all(line, doctoring, &recorded, proof)?;
             }

@@ -7,22 +7,31 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use plugfest_judge::{Command, Forbidden, Outcome, Session, SessionError, Stage};
-use plugfest_protocol::{Edition, Frame, Timestamp, read_frame};
+use plugfest_judge::{Command, Forbidden, Outcome, Overlay, Session, SessionError, Stage, conform};
+use plugfest_protocol::{Edition, Frame, Json, Part, Timestamp, read_frame};
 use plugfest_trace::{Cause, Data, Event, Party, Premise, What};
 
 /// So many deadlines are let pass at the most.
 const MAX_TICKS: usize = 200;
 
+/// One thing made wrong in a trace.
+#[derive(Debug, Clone)]
+pub(super) struct Edit {
+    pub(super) change: Change,
+    /// Later CALLs of the DUT with the action of that event are not sent either: without what was changed they would
+    /// not have come, or they would only stand in for it.
+    pub(super) mute: Option<usize>,
+}
+
 /// One change of a trace; events are named by their number in it.
 #[derive(Debug, Clone)]
-pub(super) enum Edit {
+pub(super) enum Change {
     /// Nothing is changed.
     Nothing,
     /// The message is not sent.
     Drop(usize),
-    /// The message says something else.
-    Replace(usize, String),
+    /// Messages say something else.
+    Replace(Vec<(usize, String)>),
     /// Behind that event something more comes.
     Behind(usize, What),
     /// The message comes behind its deadline.
@@ -31,9 +40,16 @@ pub(super) enum Edit {
     Early(usize, Timestamp),
 }
 
+impl From<Change> for Edit {
+    fn from(change: Change) -> Self {
+        Self { change, mute: None }
+    }
+}
+
 /// A trace with what is read again and again.
 #[derive(Debug)]
 pub(super) struct Recorded {
+    pub(super) edition: &'static Edition,
     pub(super) premise: Premise,
     pub(super) events: Vec<Event>,
     /// The frame of each event, where it is one.
@@ -57,11 +73,20 @@ impl Recorded {
         };
         let body = stage("body")?..stage("finally").unwrap_or(events.len());
         Some(Self {
+            edition,
             premise,
             events,
             frames,
             body,
         })
+    }
+
+    /// The action of the CALL of that event.
+    fn action(&self, i: usize) -> Option<&str> {
+        match self.frames.get(i)? {
+            Some((_, _, Frame::Call { action, .. })) => Some(action),
+            _ => None,
+        }
     }
 
     /// Number of the event that answers the CALL of that event.
@@ -82,6 +107,7 @@ impl Recorded {
     ) -> Result<Outcome, SessionError> {
         let (session, commands) = Session::new(&self.premise, self.events[0].at)?;
         let mut replay = Replay {
+            edition: self.edition,
             recorded: self,
             session,
             wanted: commands,
@@ -109,6 +135,7 @@ fn frame_of(edition: &'static Edition, what: &What) -> Option<(u32, Party, Frame
 }
 
 struct Replay<'r> {
+    edition: &'static Edition,
     recorded: &'r Recorded,
     session: Session,
     /// What the story asked for and has not got yet.
@@ -122,35 +149,46 @@ struct Replay<'r> {
 impl Replay<'_> {
     fn run(&mut self, edit: &Edit, mut watch: Option<&mut dyn FnMut(usize, Vec<Forbidden>)>) {
         let recorded = self.recorded;
-        let mut applied = matches!(edit, Edit::Nothing);
+        let Edit { change, mute } = edit;
+        let muted = mute.and_then(|place| Some((place, recorded.action(place)?)));
+        let mut applied = matches!(change, Change::Nothing);
         let mut held = None;
         for (i, event) in recorded.events.iter().enumerate().skip(1) {
-            if let Edit::Early(place, at) = edit
+            if let Change::Early(place, at) = change
                 && !applied
                 && (event.at > *at || i == *place)
             {
                 applied = true;
                 self.early(*place, *at);
             }
-            if let (Edit::Late(_, Some(until)), true) = (edit, held.is_some())
+            if let (Change::Late(_, Some(until)), true) = (change, held.is_some())
                 && event.at > *until
             {
                 break;
             }
-            match edit {
-                Edit::Drop(place) if *place == i => {
+            if let Some((place, action)) = muted
+                && i > place
+                && recorded.action(i) == Some(action)
+                && matches!(recorded.frames[i], Some((_, Party::Dut, _)))
+            {
+                continue;
+            }
+            match change {
+                Change::Drop(place) if *place == i => {
                     applied = true;
                     continue;
                 }
-                Edit::Late(place, _) if *place == i => {
+                Change::Late(place, _) if *place == i => {
                     (applied, held) = (true, Some(i));
                     continue;
                 }
-                Edit::Early(place, _) if *place == i || recorded.reply_to(*place) == Some(i) => continue,
-                Edit::Replace(place, text) if *place == i => {
-                    applied = true;
+                Change::Early(place, _) if *place == i || recorded.reply_to(*place) == Some(i) => continue,
+                Change::Replace(texts) if texts.iter().any(|(place, _)| *place == i) => {
+                    applied = texts.last().is_some_and(|(place, _)| *place == i);
                     self.note(i);
-                    self.feed(event.at, &with_text(&event.what, text));
+                    for (_, text) in texts.iter().filter(|(place, _)| *place == i) {
+                        self.feed(event.at, &with_text(&event.what, text));
+                    }
                 }
                 _ => match self.caused(i) {
                     Caused::Yes => {
@@ -164,7 +202,7 @@ impl Replay<'_> {
             if let Some(watch) = &mut watch {
                 watch(i, self.session.forbidden());
             }
-            if let Edit::Behind(place, what) = edit
+            if let Change::Behind(place, what) = change
                 && *place == i
             {
                 applied = true;
@@ -176,8 +214,8 @@ impl Replay<'_> {
         }
         if let Some(place) = held {
             let message = &recorded.events[place];
-            match edit {
-                Edit::Late(_, Some(until)) => {
+            match change {
+                Change::Late(_, Some(until)) => {
                     let at = until.plus(Duration::from_secs(1));
                     self.feed(at, &message.what);
                 }
@@ -238,10 +276,27 @@ impl Replay<'_> {
         let event = &recorded.events[i];
         match (&event.what, &recorded.frames[i]) {
             (What::Frame { from, cause, .. }, Some((conn, _, frame))) => match (from, frame) {
-                (Party::Us, Frame::Call { action, .. }) if *cause == Some(Cause::Story) => {
+                (Party::Us, Frame::Call { action, payload, .. }) if *cause == Some(Cause::Story) => {
+                    let edition = self.edition;
                     self.take(|c| match c {
-                        Command::Call { action: wanted, .. } => wanted == action,
+                        Command::Call {
+                            action: wanted,
+                            overlay,
+                            ..
+                        } => wanted == action && says(edition, action, Part::Request, overlay, payload),
                         Command::Raw(_) => true,
+                        _ => false,
+                    })
+                }
+                (Party::Us, Frame::CallResult { id, payload }) if *cause == Some(Cause::Story) => {
+                    let edition = self.edition;
+                    self.take(|c| match c {
+                        Command::Answer {
+                            id: wanted,
+                            action,
+                            overlay,
+                            ..
+                        } => wanted == id && says(edition, action, Part::Response, overlay, payload),
                         _ => false,
                     })
                 }
@@ -276,6 +331,15 @@ impl Replay<'_> {
             None => Caused::No,
         }
     }
+}
+
+/// True where a payload says what the story asks for.
+fn says(edition: &'static Edition, action: &str, part: Part, overlay: &Overlay, payload: &Json) -> bool {
+    let mut wanted = overlay.over(payload.clone());
+    if let Some(ty) = edition.message(action, part) {
+        conform(ty, &mut wanted);
+    }
+    wanted == *payload
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
