@@ -8,7 +8,7 @@ use std::sync::Arc;
 use plugfest_case::{Diagnostic, Library};
 use plugfest_play::driver::DriverConfig;
 use plugfest_play::process::ProcessConfig;
-use plugfest_play::transport::{ClientTls, ServerTls, Target};
+use plugfest_play::transport::{ClientTls, Scheme, ServerTls, Target};
 use plugfest_protocol::{Edition, Json};
 
 use crate::args::Global;
@@ -124,6 +124,31 @@ impl Dut {
 }
 
 impl Config {
+    /// Puts the endpoint of the arguments in place of the profile's.
+    pub(crate) fn override_endpoint(
+        &mut self,
+        url: Option<&str>,
+        address: Option<std::net::SocketAddr>,
+    ) -> Result<(), Failure> {
+        match (&mut self.dut.endpoint, url, address) {
+            (_, None, None) => {}
+            (Endpoint::Csms { target, .. }, Some(url), _) => {
+                *target = Target::parse(url, &Scheme::WEB_SOCKET)
+                    .map_err(|e| Failure::usage(format!("--url: {e}")))?;
+            }
+            (Endpoint::Station { listen, .. }, None, Some(address)) => *listen = address,
+            (Endpoint::Csms { .. }, None, Some(_)) => {
+                return Err(Failure::usage(
+                    "--listen is for a station; the profile tests a CSMS",
+                ));
+            }
+            (Endpoint::Station { .. }, Some(_), _) => {
+                return Err(Failure::usage("--url is for a CSMS; the profile tests a station"));
+            }
+        }
+        Ok(())
+    }
+
     /// The answers to all PICS questions: those of the profile, then the defaults.
     pub(crate) fn codes(&self, library: &Library) -> BTreeMap<String, Json> {
         let declared = &library.facts(self.dut.edition.name()).pics;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plugfest_play::driver::{Backend, BoxFuture, Driver, DriverCall, Support};
-use plugfest_play::transport::{MemoryHub, MemoryListener};
+use plugfest_play::transport::{Acceptor, Dialer};
 use plugfest_protocol::{Json, Object, Timestamp};
 use plugfest_reference::csms::{self, Csms, Tag};
 use plugfest_reference::station::{self, Makeup, Station};
@@ -102,16 +102,16 @@ impl Dressed {
     }
 
     /// Switches a station of this make-up on; it dials the hub. The task ends when it is dropped.
-    pub(crate) fn start(&self, hub: MemoryHub, start: Timestamp, seed: u64) -> Result<Running, String> {
+    pub(crate) fn start(&self, dialer: Dialer, start: Timestamp, seed: u64) -> Result<Running, String> {
         let mut config = station::Config::new(IDENTITY, start);
         config.makeup = self.makeup.clone();
         config.seed = seed;
         config.timing.start_up = Duration::from_millis(200);
         config.timing.power_off = Duration::from_millis(500);
         let dial = move || -> futures_util::future::BoxFuture<'static, std::io::Result<plugfest_reference::BoxStream>> {
-            let hub = hub.clone();
+            let dialer = dialer.clone();
             Box::pin(async move {
-                let (stream, _) = hub.dial().await?;
+                let (stream, _) = dialer.dial().await?;
                 Ok(Box::new(stream) as plugfest_reference::BoxStream)
             })
         };
@@ -142,25 +142,29 @@ impl Drop for Running {
     }
 }
 
-/// Opens the embedded back office on a hub.
-pub(crate) fn csms(hub: &MemoryHub, values: &Json, start: Timestamp, seed: u64) -> Result<Running, String> {
+/// Opens the embedded back office.
+pub(crate) fn csms(acceptor: Acceptor, values: &Json, start: Timestamp, seed: u64) -> Running {
     let mut config = csms::Config::new(start);
     config.seed = seed;
     config.tags = tags(values);
     let office = Csms::new(config);
-    let listener = hub.listen().map_err(|e| e.to_string())?;
-    let task = tokio::spawn(serve(office.clone(), listener));
+    let task = tokio::spawn(serve(office.clone(), acceptor));
     let driver = Driver::builtin(Arc::new(Operator {
         office,
         station: IDENTITY.to_owned(),
     }));
-    Ok(Running { task, driver })
+    Running { task, driver }
 }
 
-async fn serve(office: Csms, mut listener: MemoryListener) {
-    while let Ok((stream, _)) = listener.accept().await {
+async fn serve(office: Csms, mut acceptor: Acceptor) {
+    while let Ok(arrival) = acceptor.accept().await {
         let office = office.clone();
-        tokio::spawn(async move { office.serve_connection(stream).await });
+        tokio::spawn(async move {
+            // A peer that does not get through its own handshake is no loss to an office.
+            if let Ok((stream, _)) = arrival.establish().await {
+                office.serve_connection(stream).await;
+            }
+        });
     }
 }
 
@@ -203,6 +207,27 @@ pub(crate) fn values() -> Json {
     let mut values = Object::new();
     values.insert("tag", Json::Object(tags));
     Json::Object(values)
+}
+
+/// Intervals for a run on the real clock that nobody wants to wait for.
+pub(crate) fn short_intervals() -> Json {
+    let seconds = [
+        ("heartbeat", 2),
+        ("boot.retry", 2),
+        ("sample", 2),
+        ("aligned", 3),
+        ("connection_timeout", 3),
+        ("transaction", 2),
+        ("timeout.action", 10),
+        ("timeout.message", 10),
+        ("timeout.reboot", 20),
+        ("timeout.long", 20),
+    ];
+    let mut values = Json::Object(Object::new());
+    for (path, value) in seconds {
+        plugfest_play::premise::put(&mut values, path, Json::from(value));
+    }
+    values
 }
 
 /// The hands of the embedded station.

@@ -46,6 +46,8 @@ pub(crate) struct Common<'a> {
     pub(crate) jobs: usize,
     /// Stop at the first case that fails.
     pub(crate) fail_fast: bool,
+    /// Over TCP on the loopback interface and on the real clock, with short intervals, instead of in memory.
+    pub(crate) real: bool,
     /// Breaks the run off.
     pub(crate) interrupt: watch::Receiver<Option<String>>,
 }
@@ -103,7 +105,9 @@ pub(crate) fn play_all(common: &Common<'_>, tickets: Vec<Ticket>, sink: &Sender<
                     let key = ticket.planned.line.key.clone();
                     // The receiver lives as long as the run.
                     drop(sink.send(RunEvent::Started { key, number }));
-                    let result = play_one(common, &ticket, Some(sink.clone()));
+                    // On the paused clock nobody can watch anybody wait.
+                    let listener = common.real.then(|| sink.clone());
+                    let result = play_one(common, &ticket, listener);
                     let failed = result.verdict == Verdict::Fail;
                     drop(sink.send(RunEvent::Finished(Box::new(result))));
                     if failed && common.fail_fast {
@@ -132,7 +136,7 @@ pub(crate) fn play_one(
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .start_paused(true)
+        .start_paused(!common.real)
         .build();
     let broken = |why: String| passed_over(line, Verdict::Error, why, Clock::fixed_start(), &reproduce);
     match runtime {
@@ -172,9 +176,16 @@ async fn against_device(
     let dut = key.tests.as_str();
     let ours = if dut == "station" { "csms" } else { "station" };
     let seed = common.seed ^ u64::from(key.repetition - 1);
-    let clock = Clock::starting_at(Clock::fixed_start());
-    let hub = MemoryHub::default();
+    let clock = if common.real {
+        Clock::real()
+    } else {
+        Clock::starting_at(Clock::fixed_start())
+    };
+
     let mut values = embedded::values();
+    if common.real {
+        plugfest_play::premise::merge(&mut values, &embedded::short_intervals());
+    }
     let manners = Manners {
         subprotocol: edition.subprotocol().to_owned(),
         identity: Some(IDENTITY.to_owned()),
@@ -183,23 +194,34 @@ async fn against_device(
         host: "localhost".to_owned(),
         limits: Limits::default(),
     };
+    let start = clock.now();
+    let listen = if common.real {
+        Listen::Tcp(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))
+    } else {
+        Listen::Memory(MemoryHub::default())
+    };
+    let acceptor = listen.bind().await.map_err(|e| e.to_string())?;
+    let dialer = match (&listen, acceptor.local_address()) {
+        (Listen::Memory(hub), _) => Dialer::Memory(hub.clone()),
+        (_, Some(address)) => Dialer::Tcp {
+            host: address.ip().to_string(),
+            port: address.port(),
+            source: None,
+        },
+        (_, None) => return Err("the listener has no address".to_owned()),
+    };
     let (device, source, pics) = match &ticket.dressed {
         Some(dressed) => {
-            let acceptor = Listen::Memory(hub.clone())
-                .bind()
-                .await
-                .map_err(|e| e.to_string())?;
-            let device = dressed.start(hub.clone(), Clock::fixed_start(), seed)?;
+            let device = dressed.start(dialer, start, seed)?;
             (device, Source::listening(acceptor), dressed.pics())
         }
         None => {
-            let device = embedded::csms(&hub, &values, Clock::fixed_start(), seed)?;
+            let device = embedded::csms(acceptor, &values, start, seed);
             let requires = loaded.case.header.requires.as_ref().map(|r| &r.expr);
             let pics = played_pics(common.library.facts(&loaded.protocol), requires);
-            (device, Source::Dial(Dialer::Memory(hub.clone())), pics)
+            (device, Source::Dial(dialer), pics)
         }
     };
-    adapt(&mut values, dut);
     let mut lines = Lines::new(source, manners, seed);
     let setup = Setup {
         dut: dut.to_owned(),
@@ -240,16 +262,6 @@ async fn against_device(
     Ok(played.result)
 }
 
-/// What the embedded devices need to be told that is no default of the protocol.
-fn adapt(values: &mut Json, dut: &str) {
-    if dut == "csms"
-        && let Some(object) = values.as_object_mut()
-    {
-        // The reference CSMS gives its own interval; the played station follows what it is told.
-        object.insert("vendor", "org.plugfest");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,6 +285,7 @@ mod tests {
             traces: None,
             jobs: 2,
             fail_fast: false,
+            real: false,
             interrupt,
         };
         let only = std::env::var("ONLY").unwrap_or_default();

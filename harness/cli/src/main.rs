@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod arena;
 mod args;
 mod ask;
 mod cases;
@@ -13,6 +14,7 @@ mod expect;
 mod failure;
 mod in_memory;
 mod last;
+mod live;
 mod needs;
 mod out;
 mod prompt;

@@ -26,17 +26,20 @@ impl Clock {
     }
 
     /// A clock that shows the machine's wall time.
+    pub fn real() -> Self {
+        Self::starting_at(Self::real_now())
+    }
+
+    /// The machine's wall time, for names and reports; needs no runtime.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the file that reads the machine's clock"
     )]
-    pub fn real() -> Self {
+    pub fn real_now() -> Timestamp {
         let since = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or(Duration::ZERO);
-        Self::starting_at(Timestamp::from_micros(
-            i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-        ))
+        Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
     /// The moment that in-memory runs begin at, so that they are the same every time: 2026-01-01T00:00:00Z.

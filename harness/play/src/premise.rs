@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use plugfest_case::ir::{CompareOp, Expr, ExprKind, Pics};
 use plugfest_case::facts::Facts as Vocabulary;
+use plugfest_case::ir::{CompareOp, Expr, ExprKind, Pics};
 use plugfest_case::{Library, Loaded};
 use plugfest_protocol::{Json, Object};
 use plugfest_trace::{CaseSource, OpenConnection, Premise, SCHEMA, SourceFile};

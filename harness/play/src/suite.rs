@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use plugfest_case::ir::{Kind, Stmt};
 use plugfest_case::{Library, Loaded, pics};
-use plugfest_judge::{
-    CaseKey, CaseResult, Outcome, PlannedCase, RunEvent, Verdict,
-};
+use plugfest_judge::{CaseKey, CaseResult, Outcome, PlannedCase, RunEvent, Verdict};
 use plugfest_protocol::{Edition, Json};
 use plugfest_trace::Marker;
 
@@ -53,7 +51,12 @@ pub fn plan(
 ) -> Vec<Planned> {
     let needs = needs(library, loaded, dut);
     let header = &loaded.case.header;
-    let covers = header.covers.iter().map(|c| c.id.clone()).filter(|id| concerns(id, dut)).collect::<Vec<_>>();
+    let covers = header
+        .covers
+        .iter()
+        .map(|c| c.id.clone())
+        .filter(|id| concerns(id, dut))
+        .collect::<Vec<_>>();
     let (block, profile) = placed(loaded);
     variants(loaded)
         .into_iter()
@@ -69,9 +72,8 @@ pub fn plan(
                 (!decided.applies).then(|| (Verdict::NotApplicable, format!("requires {}", decided.deciding)))
             });
             let missing = driver.and_then(|can| needs.verbs.iter().find(|v| !can.contains(v)));
-            let passed_over = passed_over.or_else(|| {
-                missing.map(|verb| (Verdict::Blocked, format!("the driver cannot do {verb}")))
-            });
+            let passed_over = passed_over
+                .or_else(|| missing.map(|verb| (Verdict::Blocked, format!("the driver cannot do {verb}"))));
             Planned {
                 line: PlannedCase {
                     key,
@@ -93,7 +95,11 @@ pub fn plan(
 
 /// True if an official id is about this side: `TC_010_CSMS` is about a CSMS.
 fn concerns(id: &str, dut: &str) -> bool {
-    if id.ends_with("_CSMS") { dut == "csms" } else { dut != "csms" }
+    if id.ends_with("_CSMS") {
+        dut == "csms"
+    } else {
+        dut != "csms"
+    }
 }
 
 /// Functional block and certification profile: the folder of the file, and the first profile that `requires` names.
@@ -103,7 +109,9 @@ pub fn placed(loaded: &Loaded) -> (String, String) {
         .and_then(Path::file_name)
         .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let mut profile = String::new();
-    if let (Some(requires), Some(edition)) = (&loaded.case.header.requires, Edition::by_name(&loaded.protocol)) {
+    if let (Some(requires), Some(edition)) =
+        (&loaded.case.header.requires, Edition::by_name(&loaded.protocol))
+    {
         first_profile(&requires.expr, edition, &mut profile);
     }
     (block, profile)
@@ -128,7 +136,9 @@ fn first_profile(expr: &plugfest_case::ir::Pics, edition: &Edition, found: &mut 
 /// The clauses of a case as `OCPP-1.6 4.9`.
 pub fn clauses(loaded: &Loaded) -> Vec<String> {
     let spec = &loaded.case.header.spec;
-    spec.iter().flat_map(|s| s.clauses.iter().map(|c| format!("{} {c}", s.document))).collect()
+    spec.iter()
+        .flat_map(|s| s.clauses.iter().map(|c| format!("{} {c}", s.document)))
+        .collect()
 }
 
 /// What a case asks of hands and of the device.
@@ -246,7 +256,9 @@ pub async fn run_one(job: Job<'_>, table: Table<'_>) -> Played {
     let clock = table.clock;
     let trace = job.traces.map(|dir| dir.join(trace_name(&key)));
     let played = match job.library.case(&key.case) {
-        None => Err(EngineError::Session(plugfest_judge::SessionError::NoCase(key.case.clone()))),
+        None => Err(EngineError::Session(plugfest_judge::SessionError::NoCase(
+            key.case.clone(),
+        ))),
         Some(loaded) => {
             let premise = premise(job.library, loaded, &job.planned.variant, &job.setup);
             match &trace {
@@ -254,9 +266,15 @@ pub async fn run_one(job: Job<'_>, table: Table<'_>) -> Played {
                     .await
                     .map(|(outcome, _)| outcome),
                 Some(path) => match File::create(path) {
-                    Ok(file) => play(premise, file, &path.display().to_string(), job.marker.clone(), table)
-                        .await
-                        .map(|(outcome, _)| outcome),
+                    Ok(file) => play(
+                        premise,
+                        file,
+                        &path.display().to_string(),
+                        job.marker.clone(),
+                        table,
+                    )
+                    .await
+                    .map(|(outcome, _)| outcome),
                     Err(source) => Err(EngineError::Trace(plugfest_trace::WriteError::Io {
                         path: path.display().to_string(),
                         seq: 0,
@@ -267,18 +285,33 @@ pub async fn run_one(job: Job<'_>, table: Table<'_>) -> Played {
         }
     };
     let played = match played {
-        Ok(outcome) => Played { result: result_of(&job, &outcome, trace), outcome: Some(outcome) },
+        Ok(outcome) => Played {
+            result: result_of(&job, &outcome, trace),
+            outcome: Some(outcome),
+        },
         Err(error) => {
-            let mut result = passed_over(&job.planned.line, Verdict::Error, error.to_string(), started, &job.reproduce);
+            let mut result = passed_over(
+                &job.planned.line,
+                Verdict::Error,
+                error.to_string(),
+                started,
+                &job.reproduce,
+            );
             result.duration_ms = u64::try_from(clock.now().since(started).as_millis()).unwrap_or(u64::MAX);
             result.trace = trace;
-            Played { result, outcome: None }
+            Played {
+                result,
+                outcome: None,
+            }
         }
     };
     if let Some(listener) = listener {
         for finding in &played.result.findings {
             // A listener that is gone does not stop the run.
-            drop(listener.send(RunEvent::Found { key: key.clone(), finding: finding.clone() }));
+            drop(listener.send(RunEvent::Found {
+                key: key.clone(),
+                finding: finding.clone(),
+            }));
         }
     }
     played
@@ -315,7 +348,15 @@ pub fn passed_over(
 /// The name of a trace file: the case id with its separators made plain, the side and the variant.
 pub fn trace_name(key: &CaseKey) -> PathBuf {
     let plain = |text: &str| -> String {
-        text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '.' }).collect()
+        text.chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '-' {
+                    c
+                } else {
+                    '.'
+                }
+            })
+            .collect()
     };
     let mut name = format!("{}.{}", plain(&key.case), key.tests);
     if !key.variant.is_empty() {

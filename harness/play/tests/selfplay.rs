@@ -88,9 +88,19 @@ fn every_case_plays_against_itself_in_every_branch() {
                 }
                 for (role, (outcome, trace)) in [("station", &result.station), ("csms", &result.csms)] {
                     // A side that the case does not test may do wrong on purpose: only its lines count then.
-                    let tested = loaded.case.header.tests.as_ref().is_none_or(|t| t.iter().any(|w| w.text == role));
-                    let lines_hold = outcome.findings.iter().all(|f| !f.rule.starts_with("line/") || f.rule == "line/check");
-                    if std::env::var("SHOW").is_ok() || outcome.verdict != Verdict::Pass && (tested || !lines_hold) {
+                    let tested = loaded
+                        .case
+                        .header
+                        .tests
+                        .as_ref()
+                        .is_none_or(|t| t.iter().any(|w| w.text == role));
+                    let lines_hold = outcome
+                        .findings
+                        .iter()
+                        .all(|f| !f.rule.starts_with("line/") || f.rule == "line/check");
+                    if std::env::var("SHOW").is_ok()
+                        || outcome.verdict != Verdict::Pass && (tested || !lines_hold)
+                    {
                         if !only.is_empty() {
                             let text = String::from_utf8_lossy(trace);
                             for line in text.lines().skip(1) {

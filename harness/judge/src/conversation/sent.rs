@@ -250,7 +250,10 @@ impl Item {
                 true
             }
             Node::Reach(reach) => {
-                let mine = reach.child.as_mut().is_some_and(|child| child.performed(call, outcome, cx));
+                let mine = reach
+                    .child
+                    .as_mut()
+                    .is_some_and(|child| child.performed(call, outcome, cx));
                 if cx.failed() {
                     // What one way cannot do, another may.
                     reach.way_failed(cx);

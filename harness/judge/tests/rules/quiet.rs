@@ -145,4 +145,56 @@ pub(crate) const TRACES: &[(&str, &str, &str)] = &[
         wait 100
         tick"#,
     ),
+    (
+        "a plug pulled just before the power cut, told after it",
+        "station",
+        r#"open
+        fact boot "Accepted"
+        starts 1 A 7 1000
+        ask net.down
+        closed dut eof
+        wait 30
+        ask ev.unplug
+        ask station.power_cycle
+        wait 30
+        open
+        boots
+        reports 0 Available
+        reports 1 Available
+        dut StopTransaction {"transactionId":7,"meterStop":1000,"timestamp":"$now-30.1","reason":"EVDisconnected"}
+        us => {}"#,
+    ),
+    (
+        "a CSMS that is slow, but not too slow",
+        "csms",
+        r#"up
+        fact boot "Accepted"
+        us Heartbeat {}
+        wait 29
+        dut => {"currentTime":"$now"}
+        us Authorize {"idTag":"A"}
+        dut GetConfiguration {}
+        us => {"configurationKey":[]}
+        wait 20
+        dut => {"idTagInfo":{"status":"Invalid"}}"#,
+    ),
+    (
+        "a connection that the story parts",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us Reset {"type":"Hard"}
+        dut => {"status":"Accepted"}
+        closing dut 1001
+        closed dut close
+        wait 60
+        open
+        boots
+        reports 0 Available
+        reports 1 Available
+        us GetConfiguration {"key":["Foo"]}
+        dut => {"unknownKey":["Foo"]}
+        closing us 1000
+        closed dut close"#,
+    ),
 ];

@@ -21,7 +21,7 @@ pub(in crate::rules) static RULES: &[Entry] = &[Entry::station::<StopReason>(Rul
               it is Local. Judged where the cause is plain: an accepted RemoteStopTransaction (Remote), Reset (SoftReset, \
               HardReset) or UnlockConnector (UnlockCommand), or a power cut by the driver (PowerLoss). After a hard reset \
               or a power cut PowerLoss, Reboot and Other are taken too, as a station may not be able to tell. Let pass: \
-              transactions that tell of an earlier end, and those where a person did something after the cause.",
+              transactions that tell of an earlier end, and those where a person did something after the cause or within ten seconds before.",
 })];
 
 /// What made a transaction end.
@@ -36,6 +36,8 @@ struct Cause {
 struct StopReason {
     book: Book,
     causes: BTreeMap<i64, Cause>,
+    /// When a person last did something that may have ended a transaction.
+    acted: Option<Timestamp>,
 }
 
 impl StopReason {
@@ -54,11 +56,15 @@ impl Check for StopReason {
             Seen::Event(event) => {
                 if let What::Asked { verb, .. } = &event.what {
                     match verb.as_str() {
-                        "station.power_cycle" => self.all(context.at, &["PowerLoss", "Reboot", "Other"]),
+                        // Without a connection a transaction may have ended before, and the message waits.
+                        "station.power_cycle" if context.ledger.link_of(context.identity).is_some() => {
+                            self.all(context.at, &["PowerLoss", "Reboot", "Other"]);
+                        }
                         _ if verb.starts_with("ev.")
                             || verb.starts_with("token.")
                             || verb.starts_with("user.") =>
                         {
+                            self.acted = Some(context.at);
                             self.causes.clear();
                         }
                         _ => {}
@@ -103,7 +109,11 @@ impl Check for StopReason {
             } => {
                 let cause = int(payload, "transactionId").and_then(|id| self.causes.remove(&id));
                 let reason = text(payload, "reason").unwrap_or("Local");
-                if let Some(cause) = cause
+                let acted = |at: Timestamp| {
+                    self.acted
+                        .is_some_and(|acted| at.since(acted) < Duration::from_secs(10))
+                };
+                if let Some(cause) = cause.filter(|cause| !acted(cause.at))
                     && !cause.reasons.contains(&reason)
                     && instant(payload, "timestamp").is_some_and(|at| at + Duration::from_secs(2) >= cause.at)
                 {
