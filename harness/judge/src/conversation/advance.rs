@@ -702,6 +702,10 @@ fn missing_verb(body: &[plugfest_case::ir::Stmt], cx: &Cx) -> Option<String> {
         Kind::Act(verb) | Kind::Operate(verb) if !can.contains(&verb.name.text) => {
             Some(verb.name.text.clone())
         }
+        Kind::Do(plugfest_case::ir::Given::State(reference)) if cx.story.is_phrase(&reference.name.text) => {
+            let (phrase, _) = cx.story.state(&reference.name.text);
+            phrase.ways.iter().find_map(|way| missing_verb(&way.body, cx))
+        }
         Kind::Each { body, .. }
         | Kind::Repeat { body, .. }
         | Kind::InOrder { body }

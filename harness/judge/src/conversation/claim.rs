@@ -517,6 +517,12 @@ impl Item {
         if let Some(finding) = self.too_soon(action, clock, cx)
             && cx.fail(finding)
         {
+            // The DUT still gets an answer, the ordinary one.
+            cx.commands.push(super::Command::Ordinary {
+                conn,
+                id: id.to_owned(),
+                action: action.to_owned(),
+            });
             return;
         }
         bind_message(cx, self, payload, now);
@@ -555,6 +561,12 @@ impl Item {
         let tolerance = match &timing.tolerance {
             Some(own) => cx.values.duration(own, self.frame).ok()?,
             None => cx.values.tolerance("early", 1),
+        };
+        // A hand is reported done after the device has felt it: what must not come too early is measured from when
+        // the hand was asked.
+        let since = match cx.last_act {
+            Some((asked, done)) if done == since => asked,
+            _ => since,
         };
         let waited = cx.now().since(since);
         if waited + tolerance >= least {

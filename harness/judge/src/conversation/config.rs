@@ -43,6 +43,8 @@ pub(super) struct Configure {
     boot_before: u64,
     /// True while values are put back: nothing is remembered and nothing blocks.
     restoring: bool,
+    /// True where values are only asked for.
+    only_read: bool,
     /// What ended it.
     pub(super) trouble: Option<(Verdict, String)>,
 }
@@ -56,6 +58,13 @@ impl Configure {
             all.push((entry.key.text.clone(), value, entry.if_implemented));
         }
         Ok(Self::of(all, false))
+    }
+
+    /// Asks for values that an `if` will look at.
+    pub(super) fn read(keys: Vec<String>) -> Self {
+        let mut this = Self::of(keys.into_iter().map(|k| (k, Json::Null, true)).collect(), false);
+        this.only_read = true;
+        this
     }
 
     /// Puts values back.
@@ -73,6 +82,7 @@ impl Configure {
             since: None,
             boot_before: 0,
             restoring,
+            only_read: false,
             trouble: None,
         }
     }
@@ -86,7 +96,7 @@ impl Configure {
             self.since = Some(cx.now());
             if cx.dut != "station" {
                 // The side that holds the configuration is ours.
-                for (key, value, _) in &self.entries {
+                for (key, value, _) in self.entries.iter().filter(|_| !self.only_read) {
                     if !self.restoring {
                         cx.restore.push((key.clone(), Json::Null));
                     }
@@ -155,6 +165,11 @@ impl Configure {
     }
 
     fn compare(&mut self, payload: &Json, cx: &mut Cx) {
+        if self.only_read {
+            // The keeper of facts has learnt them on the way.
+            self.meet(cx);
+            return;
+        }
         let values = cx.story.dialect.config_values(payload);
         for (key, wanted, if_implemented) in self.entries.clone() {
             let Some(there) = values.iter().find(|v| v.key.eq_ignore_ascii_case(&key)) else {

@@ -71,6 +71,8 @@ pub(super) struct Cx {
     pub(super) restore: Vec<(String, Json)>,
     /// Lines of level SHOULD that were not met, by the offset of their statement.
     pub(super) left: Vec<u32>,
+    /// When the last hand was asked, and when it was done.
+    pub(super) last_act: Option<(Timestamp, Timestamp)>,
     /// When a CALL of each action last came from the DUT.
     pub(super) last: BTreeMap<String, Timestamp>,
     /// Messages that took a line: connection, id, whether an answer, and the finding that a second one would be.
@@ -106,6 +108,7 @@ impl Cx {
             watchers: Vec::new(),
             restore: Vec::new(),
             left: Vec::new(),
+            last_act: None,
             last: BTreeMap::new(),
             taken: Vec::new(),
             waited: Duration::ZERO,

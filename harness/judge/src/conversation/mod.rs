@@ -303,7 +303,13 @@ impl Conversation {
         self.with_facts(facts, |this| {
             let given = this.cx.story.case.header.given.clone();
             match advance::given_items(&given, 0, this.frame, true, &mut this.cx) {
-                Ok(items) => this.seq = Seq::of(items),
+                Ok(mut items) => {
+                    let keys = this.asked_keys();
+                    if !keys.is_empty() {
+                        items.push(config_item(config::Configure::read(keys)));
+                    }
+                    this.seq = Seq::of(items);
+                }
                 Err(error) => this.stop(&error.to_string()),
             }
             this.seq.base = Some(at);
@@ -483,7 +489,9 @@ impl Conversation {
                     action: &call.action,
                     answer,
                 };
-                if self.running() && !self.seq.answered(message, &mut self.cx) {
+                if (self.running() || self.stage == Stage::Restore)
+                    && !self.seq.answered(message, &mut self.cx)
+                {
                     self.claim(message);
                 }
             }
@@ -670,6 +678,14 @@ impl Conversation {
         }
     }
 
+    /// Configuration keys that an `if` of the body asks for and that are not known yet.
+    fn asked_keys(&self) -> Vec<String> {
+        let mut keys = Vec::new();
+        keys_of(&self.body, &mut keys);
+        keys.retain(|key| self.cx.facts.fact(&format!("config.{key}")).is_none());
+        keys
+    }
+
     fn stop(&mut self, text: &str) {
         self.stop_with(Verdict::Error, text);
     }
@@ -734,6 +750,15 @@ impl Conversation {
     fn stage_failed(&mut self, finding: Finding) {
         match self.stage {
             Stage::Given | Stage::Body => {
+                let mut finding = finding;
+                if self.stage == Stage::Given && finding.verdict == Verdict::Fail {
+                    // What the case is not about could not be reached: that is no verdict on what it is about.
+                    finding.verdict = Verdict::Blocked;
+                    finding.message = format!(
+                        "the state before the case could not be reached: {}",
+                        finding.message
+                    );
+                }
                 self.ended = Some(finding);
                 self.enter_stage(Stage::Finally);
             }
@@ -804,6 +829,11 @@ fn restore_items(cx: &mut Cx) -> Seq {
         return Seq::of(Vec::new());
     }
     back.reverse();
+    Seq::of(vec![config_item(config::Configure::restore(back))])
+}
+
+/// A step of configuration that no line of the author asked for in so many words.
+fn config_item(configure: config::Configure) -> tree::Item {
     let stmt = Stmt {
         comments: Vec::new(),
         trailing: None,
@@ -815,8 +845,38 @@ fn restore_items(cx: &mut Cx) -> Seq {
         layout: plugfest_case::ir::Layout::default(),
         span: Span::default(),
     };
-    let node = tree::Node::Config(Box::new(config::Configure::restore(back)));
-    Seq::of(vec![tree::Item::new(Arc::new(stmt), 0, 0, false, node)])
+    tree::Item::new(
+        Arc::new(stmt),
+        0,
+        0,
+        false,
+        tree::Node::Config(Box::new(configure)),
+    )
+}
+
+/// The keys behind `config.` in the `if`s of a body, each once.
+fn keys_of(body: &[Stmt], keys: &mut Vec<String>) {
+    use plugfest_case::ir::Kind;
+    for stmt in body {
+        match &stmt.kind {
+            Kind::If { fact, body } => {
+                for part in fact.text.split("config.").skip(1) {
+                    let key: String = part.chars().take_while(char::is_ascii_alphanumeric).collect();
+                    if !key.is_empty() && !keys.contains(&key) {
+                        keys.push(key);
+                    }
+                }
+                keys_of(body, keys);
+            }
+            Kind::AnyOrder { body }
+            | Kind::InOrder { body }
+            | Kind::Optional { body }
+            | Kind::Repeat { body, .. }
+            | Kind::Each { body, .. } => keys_of(body, keys),
+            Kind::Either { branches } => branches.iter().for_each(|b| keys_of(&b.body, keys)),
+            _ => {}
+        }
+    }
 }
 
 /// True if a `never … until end` forbids this message.

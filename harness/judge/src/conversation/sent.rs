@@ -236,6 +236,7 @@ impl Item {
                     _ => Json::Object(plugfest_protocol::Object::new()),
                 };
                 bind_message(cx, self, &value, now);
+                cx.last_act = Some((self.armed.unwrap_or(now), now));
                 self.finish(now);
                 true
             }

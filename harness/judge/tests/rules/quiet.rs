@@ -197,4 +197,30 @@ pub(crate) const TRACES: &[(&str, &str, &str)] = &[
         closing us 1000
         closed dut close"#,
     ),
+    (
+        "an offline start of a tag that was refused before",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        dut Authorize {"idTag":"A"}
+        us => {"idTagInfo":{"status":"Blocked"}}
+        link drop
+        closed us drop
+        wait 60
+        open
+        dut StartTransaction {"connectorId":1,"idTag":"A","meterStart":0,"timestamp":"$now-30"}
+        us => {"transactionId":7,"idTagInfo":{"status":"Blocked"}}"#,
+    ),
+    (
+        "one tag, presented for a second connector and then to stop the first",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        starts 1 A 7 1000
+        dut Authorize {"idTag":"A"}
+        us => {"idTagInfo":{"status":"Accepted"}}
+        reports 2 Preparing
+        dut StopTransaction {"transactionId":7,"meterStop":1000,"timestamp":"$now","idTag":"A"}
+        us => {}"#,
+    ),
 ];

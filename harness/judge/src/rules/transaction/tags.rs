@@ -6,7 +6,7 @@ use plugfest_protocol::{Json, Timestamp};
 use plugfest_trace::{Party, What};
 
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
+use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen};
 use crate::rules::book::Book;
 use crate::rules::support::{Bounded, Check, Entry, OCPP16, fact, instant, int, short, status, text};
 
@@ -19,7 +19,7 @@ pub(in crate::rules) static RULES: &[Entry] = &[
         editions: OCPP16,
         explain: "A station SHALL only supply energy after authorisation. A StartTransaction for a tag whose last \
                   Authorize was answered with anything but Accepted, and which tells of a moment after that answer, \
-                  breaks it. Let pass: transactions that began earlier, and a remote start of the same tag since.",
+                  breaks it. Let pass: transactions that began earlier or offline, and a remote start of the same tag since.",
     }),
     Entry::station::<StopTag>(RuleInfo {
         id: "transaction/stop-tag",
@@ -41,7 +41,7 @@ pub(in crate::rules) static RULES: &[Entry] = &[
         editions: OCPP16,
         explain: "When a transaction is stopped, a station SHALL only send Authorize if the identifier differs from the \
                   one that started it. Judged where the StopTransaction with the starting tag follows an Authorize for \
-                  it within ten seconds, and no transaction was started in between.",
+                  it within ten seconds, and nothing in between tells that the tag was meant for a start.",
     }),
     Entry::station::<RemoteTag>(RuleInfo {
         id: "transaction/remote-start-tag",
@@ -117,10 +117,12 @@ struct StartUnauthorised {
 }
 
 impl Check for StartUnauthorised {
-    const WANTS: u8 = Wants::CALL | Wants::ANSWER;
-
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         match seen {
+            // Offline a station decides by itself, and may not remember what it was told.
+            Seen::Event(event) if matches!(event.what, What::Closed { .. }) => {
+                self.refused = Bounded::default()
+            }
             Seen::Answer {
                 from: Party::Us,
                 call,
@@ -260,6 +262,22 @@ impl Check for NeedlessAuthorize {
                 action: "StartTransaction",
                 ..
             } => self.asked = None,
+            // The station took the tag for a start, or somebody came again.
+            Seen::Call {
+                from: Party::Dut,
+                action: "StatusNotification",
+                payload,
+                ..
+            } if text(payload, "status") == Some("Preparing") => {
+                self.asked = None;
+            }
+            Seen::Event(event) => {
+                if let What::Asked { verb, .. } = &event.what
+                    && (verb.starts_with("token.") || verb.starts_with("user."))
+                {
+                    self.asked = None;
+                }
+            }
             _ => {}
         }
         self.book.see(context, seen);
