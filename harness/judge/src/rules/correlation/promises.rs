@@ -44,12 +44,13 @@ pub(in crate::rules) static RULES: &[Entry] = &[
     }),
     Entry::station::<Reset>(RuleInfo {
         id: "correlation/reset",
-        title: "an accepted reset is carried out",
+        title: "an accepted hard reset is carried out",
         clause: "OCPP-1.6 5.14",
         level: Level::Must,
         editions: OCPP16,
         explain: "With Accepted a station says that it will reset itself, and after that it SHALL send a BootNotification \
-                  (OCPP-1.6 4.2). Broken where it stays connected for `timeout.reboot` (300 s by default) without one. \
+                  (OCPP-1.6 4.2). Only a hard reset restarts for certain: after a soft one the text merely should like \
+                  to see the application restarted. Broken where it stays connected for `timeout.reboot` (300 s by default) without one. \
                   A station that goes and does not come back is another matter.",
     }),
     Entry::station::<ResetStops>(RuleInfo {
@@ -271,7 +272,9 @@ impl Check for Reset {
                 call,
                 answer,
                 ..
-            } if call.action == "Reset" => {
+            } if call.action == "Reset"
+                && call.payload.get("type").and_then(Json::as_str) == Some("Hard") =>
+            {
                 self.due = (status(&answer) == Some("Accepted")).then_some(context.at);
             }
             Seen::Call {

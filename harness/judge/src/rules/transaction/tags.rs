@@ -121,7 +121,7 @@ impl Check for StartUnauthorised {
         match seen {
             // Offline a station decides by itself, and may not remember what it was told.
             Seen::Event(event) if matches!(event.what, What::Closed { .. }) => {
-                self.refused = Bounded::default()
+                self.refused = Bounded::default();
             }
             Seen::Answer {
                 from: Party::Us,
