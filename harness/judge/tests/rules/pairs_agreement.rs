@@ -56,7 +56,7 @@ pub(crate) const PAIRS: &[Pair] = &[
         "correlation/reset",
         r#"up
         fact boot "Accepted"
-        us Reset {"type":"Soft"}
+        us Reset {"type":"Hard"}
         - dut => {"status":"Rejected"}
         + dut => {"status":"Accepted"}
         wait 301
