@@ -18,17 +18,8 @@ const MAX_DEPTH: u32 = 16;
 /// Files that are read.
 const MAX_FILES: usize = 20_000;
 
-/// The loaded cases with what is worth saying about them.
-#[derive(Debug)]
-pub(crate) struct Cases {
-    /// The cases.
-    pub(crate) library: Library,
-    /// Warnings and notes.
-    pub(crate) remarks: Vec<Diagnostic>,
-}
-
 /// The embedded cases and those of `--cases`; an error in one of them is a failure.
-pub(crate) fn load(global: &Global) -> Result<Cases, Failure> {
+pub(crate) fn load(global: &Global) -> Result<Library, Failure> {
     let mut sources = embedded();
     for folder in &global.cases {
         if !folder.is_dir() {
@@ -40,9 +31,9 @@ pub(crate) fn load(global: &Global) -> Result<Cases, Failure> {
         sources.extend(read(folder)?);
     }
     let (library, found) = Library::load(sources, &natives());
-    let (errors, remarks): (Vec<_>, Vec<_>) = found.into_iter().partition(Diagnostic::is_error);
+    let errors: Vec<Diagnostic> = found.into_iter().filter(Diagnostic::is_error).collect();
     if errors.is_empty() {
-        return Ok(Cases { library, remarks });
+        return Ok(library);
     }
     Err(failure_of(&library, errors))
 }

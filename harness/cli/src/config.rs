@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plugfest_case::{Diagnostic, Library};
-use plugfest_play::driver::DriverConfig;
+use plugfest_play::driver::{Driver, DriverConfig, Hands};
 use plugfest_play::process::ProcessConfig;
 use plugfest_play::transport::{ClientTls, Scheme, ServerTls, Target};
 use plugfest_protocol::{Edition, Json};
@@ -22,6 +22,24 @@ mod place;
 
 /// The name that is looked for in the current folder.
 pub(crate) const FILE: &str = "plugfest.toml";
+
+/// A profile for who has none: the tags that the peers and the reference devices of the project know, and a person for
+/// the hands.
+const PLAIN: &str = "protocol = \"OCPP-1.6\"
+identity = \"PLUGFEST-1\"
+[pools.tags]
+valid = [\"VALID-1\", \"VALID-2\"]
+invalid = [\"UNKNOWN-1\"]
+blocked = [\"BLOCKED-1\"]
+expired = [\"EXPIRED-1\"]
+[[pools.groups]]
+parent = \"GROUP\"
+tags = [\"GROUP-1\", \"GROUP-2\"]
+[driver]
+api = 1
+default = \"person\"
+backends.person.kind = \"manual\"
+";
 
 /// A profile.
 #[derive(Debug)]
@@ -124,31 +142,6 @@ impl Dut {
 }
 
 impl Config {
-    /// Puts the endpoint of the arguments in place of the profile's.
-    pub(crate) fn override_endpoint(
-        &mut self,
-        url: Option<&str>,
-        address: Option<std::net::SocketAddr>,
-    ) -> Result<(), Failure> {
-        match (&mut self.dut.endpoint, url, address) {
-            (_, None, None) => {}
-            (Endpoint::Csms { target, .. }, Some(url), _) => {
-                *target = Target::parse(url, &Scheme::WEB_SOCKET)
-                    .map_err(|e| Failure::usage(format!("--url: {e}")))?;
-            }
-            (Endpoint::Station { listen, .. }, None, Some(address)) => *listen = address,
-            (Endpoint::Csms { .. }, None, Some(_)) => {
-                return Err(Failure::usage(
-                    "--listen is for a station; the profile tests a CSMS",
-                ));
-            }
-            (Endpoint::Station { .. }, Some(_), _) => {
-                return Err(Failure::usage("--url is for a CSMS; the profile tests a station"));
-            }
-        }
-        Ok(())
-    }
-
     /// The answers to all PICS questions: those of the profile, then the defaults.
     pub(crate) fn codes(&self, library: &Library) -> BTreeMap<String, Json> {
         let declared = &library.facts(self.dut.edition.name()).pics;
@@ -162,6 +155,15 @@ impl Config {
                 .map(|(code, answer)| (code.clone(), answer.clone())),
         );
         codes
+    }
+
+    /// Its driver; one that can do nothing where it has none.
+    pub(crate) fn driver(&self, hands: &Hands) -> Result<Driver, Failure> {
+        let Some(driver) = &self.driver else {
+            return Ok(Driver::none());
+        };
+        Driver::new(driver, hands)
+            .map_err(|error| Failure::usage(format!("{}: {error}", self.path.display())))
     }
 
     /// The password that an identity must give.
@@ -191,6 +193,61 @@ pub(crate) fn need(global: &Global, library: &Library) -> Result<Config, Failure
     find(global, library)?.ok_or_else(|| {
         Failure::usage(format!("there is no profile: {FILE} is not in this folder"))
             .hint("`plugfest init station` or `plugfest init csms` writes one, --config FILE names one")
+    })
+}
+
+/// The profile, or a plain one with the tags of [`PLAIN`], for the CSMS at this URL.
+pub(crate) fn with_url(url: &str, global: &Global, library: &Library) -> Result<Config, Failure> {
+    let target =
+        Target::parse(url, &Scheme::WEB_SOCKET).map_err(|error| Failure::usage(format!("--url: {error}")))?;
+    let mut config = match find(global, library)? {
+        Some(config) => config,
+        None => plain("role = \"csms\"\nurl = \"ws://localhost\"", library)?,
+    };
+    match &mut config.dut.endpoint {
+        Endpoint::Csms { target: old, .. } => *old = target,
+        Endpoint::Station { .. } => {
+            return Err(Failure::usage(format!(
+                "--url: {} is about a station, which dials us",
+                config.path.display()
+            )));
+        }
+    }
+    Ok(config)
+}
+
+/// The same for a station that dials this address.
+pub(crate) fn with_listen(
+    address: SocketAddr,
+    global: &Global,
+    library: &Library,
+) -> Result<Config, Failure> {
+    let mut config = match find(global, library)? {
+        Some(config) => config,
+        None => plain("role = \"station\"\nlisten = \"127.0.0.1:0\"", library)?,
+    };
+    match &mut config.dut.endpoint {
+        Endpoint::Station { listen, .. } => *listen = address,
+        Endpoint::Csms { .. } => {
+            return Err(Failure::usage(format!(
+                "--listen: {} is about a CSMS, which we dial",
+                config.path.display()
+            )));
+        }
+    }
+    Ok(config)
+}
+
+fn plain(dut: &str, library: &Library) -> Result<Config, Failure> {
+    let text = format!("[dut]\n{dut}\n{PLAIN}");
+    parse(Path::new("(no profile)"), &text, library, &|_| None).map_err(|faults| {
+        Failure::bug(
+            faults
+                .iter()
+                .map(|fault| fault.line(&text))
+                .collect::<Vec<_>>()
+                .join("; "),
+        )
     })
 }
 

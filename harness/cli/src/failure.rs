@@ -78,15 +78,6 @@ impl Failure {
         self
     }
 
-    /// With a hint, if there is one.
-    #[must_use]
-    pub(crate) fn maybe_hint(self, text: Option<String>) -> Self {
-        match text {
-            Some(text) => self.hint(text),
-            None => self,
-        }
-    }
-
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         self.code

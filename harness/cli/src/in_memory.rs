@@ -16,7 +16,6 @@ use plugfest_play::premise::{Setup, played_pics};
 use plugfest_play::suite::{Job, Planned, passed_over, plan, run_one};
 use plugfest_play::transport::{Dialer, Listen, MemoryHub};
 use plugfest_play::wire::Limits;
-use plugfest_protocol::Json;
 use plugfest_trace::Marker;
 use tokio::sync::watch;
 

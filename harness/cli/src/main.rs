@@ -14,7 +14,6 @@ mod expect;
 mod failure;
 mod in_memory;
 mod last;
-mod live;
 mod needs;
 mod out;
 mod prompt;

@@ -48,7 +48,6 @@ pub(crate) struct Atom {
     test: Test,
     /// As written, without quotes and key.
     value: String,
-    span: Span,
 }
 
 #[derive(Debug, Clone)]
@@ -144,11 +143,6 @@ impl Atom {
     /// As written, without quotes and key.
     pub(crate) fn value(&self) -> &str {
         &self.value
-    }
-
-    /// Its place in the selection.
-    pub(crate) fn span(&self) -> Span {
-        self.span
     }
 
     /// `TC_010` is the beginning of `TC_010_CS` and of `TC_010_1_CS`; `TC_010_CS` is none of `TC_010_CSMS`.
@@ -410,7 +404,6 @@ impl Parser<'_> {
         Ok(Atom {
             test,
             value: value.to_owned(),
-            span: at,
         })
     }
 

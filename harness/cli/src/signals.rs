@@ -6,16 +6,36 @@ use tokio::sync::watch;
 /// Must be called inside a runtime. The second signal ends the process at once.
 pub(crate) fn interrupt() -> std::io::Result<watch::Receiver<Option<String>>> {
     let (sender, receiver) = watch::channel(None);
-    let mut signals = Signals::new()?;
-    tokio::spawn(async move {
-        let first = signals.next().await;
-        // Nobody listens where the run is over already.
-        let _nobody = sender.send(Some(first.to_owned()));
-        let second = signals.next().await;
-        let code = plugfest_reports::exit::of_interruption(second).unwrap_or(plugfest_reports::exit::SIGINT);
-        std::process::exit(code.into());
-    });
+    tokio::spawn(hear(Signals::new()?, sender));
     Ok(receiver)
+}
+
+/// The same for a run that has runtimes of its own: the signals are heard in a thread that ends with the process.
+pub(crate) fn into_channel(sender: watch::Sender<Option<String>>) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::new()?
+    };
+    std::thread::spawn(move || runtime.block_on(hear(signals, sender)));
+    Ok(())
+}
+
+async fn hear(mut signals: Signals, sender: watch::Sender<Option<String>>) {
+    let first = signals.next().await;
+    // What was said first counts; nobody listens where the run is over already.
+    sender.send_if_modified(|by| {
+        let new = by.is_none();
+        if new {
+            *by = Some(first.to_owned());
+        }
+        new
+    });
+    let second = signals.next().await;
+    let code = plugfest_reports::exit::of_interruption(second).unwrap_or(plugfest_reports::exit::SIGINT);
+    std::process::exit(code.into());
 }
 
 #[cfg(unix)]

@@ -30,7 +30,7 @@ enum Health {
 }
 
 pub(super) fn run(global: &Global, doctor: &Doctor, out: &mut Out) -> Result<u8, Failure> {
-    let library = cases::load(global)?.library;
+    let library = cases::load(global)?;
     let mut sheet = Sheet {
         out,
         worst: Health::Fine,

@@ -13,18 +13,18 @@ use plugfest_protocol::{Json, Object};
 use plugfest_reports::{exit, one_line};
 
 use crate::args::{DriverCommand, Global, Selection};
-use crate::catalogue;
 use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::needs::lack;
 use crate::out::{Out, table};
+use crate::{arena, catalogue};
 use crate::{cases, prompt, select, signals};
 
 /// Actions that leave the device changed; they are tried only where they are named.
 const LASTING: [&str; 3] = ["station.factory_reset", "station.set_password", "station.set_url"];
 
 pub(super) fn run(global: &Global, what: &DriverCommand, out: &mut Out) -> Result<u8, Failure> {
-    let library = cases::load(global)?.library;
+    let library = cases::load(global)?;
     let config = config::need(global, &library)?;
     match what {
         DriverCommand::Check { selection } => check(&library, &config, selection, out),
@@ -38,7 +38,7 @@ pub(super) fn run(global: &Global, what: &DriverCommand, out: &mut Out) -> Resul
                 prompter: prompt::person(*no_input),
                 builtin: None,
             };
-            let driver = build(&config, &hands)?;
+            let driver = config.driver(&hands)?;
             let runtime = super::runtime()?;
             let code = runtime.block_on(try_all(&driver, calls, out));
             runtime.shutdown_background();
@@ -47,23 +47,12 @@ pub(super) fn run(global: &Global, what: &DriverCommand, out: &mut Out) -> Resul
     }
 }
 
-/// The driver of a profile; one that can do nothing where it has none.
-fn build(config: &Config, hands: &Hands) -> Result<Driver, Failure> {
-    let Some(driver) = &config.driver else {
-        return Ok(Driver::none());
-    };
-    Driver::new(driver, hands).map_err(|error| Failure::usage(format!("{}: {error}", config.path.display())))
-}
-
 fn check(library: &Library, config: &Config, selection: &Selection, out: &mut Out) -> Result<u8, Failure> {
     // A person is there when it comes to a run.
-    let driver = build(
-        config,
-        &Hands {
-            prompter: Some(std::sync::Arc::new(Somebody)),
-            builtin: None,
-        },
-    )?;
+    let driver = config.driver(&Hands {
+        prompter: Some(std::sync::Arc::new(Somebody)),
+        builtin: None,
+    })?;
     let role = config.dut.role();
     let mine = catalogue::lines(library)
         .into_iter()
@@ -76,13 +65,19 @@ fn check(library: &Library, config: &Config, selection: &Selection, out: &mut Ou
         .filter(|verb| can(verb))
         .map(str::to_owned)
         .collect();
-    let codes = config.codes(library);
     let mut rows = Vec::new();
     let (mut blocked, mut perhaps, mut not_applicable) = (0, 0, 0);
     for line in &chosen {
         let id = line.loaded.case.id.clone();
         // What a run would pass over, for the reason that the run would give.
-        let planned = suite::plan(library, line.loaded, role, &codes, Some(&able), 1);
+        let planned = suite::plan(
+            library,
+            line.loaded,
+            role,
+            &arena::codes(library, config, *line),
+            Some(&able),
+            1,
+        );
         match planned.into_iter().find_map(|planned| planned.passed_over) {
             Some((Verdict::NotApplicable, _)) => not_applicable += 1,
             Some((verdict, why)) => {
@@ -143,7 +138,7 @@ fn calls(config: &Config, named: &[String], arguments: &[String]) -> Result<Vec<
     if !arguments.is_empty() && named.len() != 1 {
         return Err(Failure::usage("--arg belongs to the one action that is named"));
     }
-    let driver = build(config, &Hands::default())?;
+    let driver = config.driver(&Hands::default())?;
     let mut wanted = Vec::new();
     for name in named {
         wanted.push(verbs::find(name).ok_or_else(|| {

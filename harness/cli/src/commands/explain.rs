@@ -105,7 +105,7 @@ pub(super) fn run(global: &Global, topic: Option<&str>, out: &mut Out) -> Result
         Some("driver") => driver(),
         Some(topic) => match fixed(topic) {
             Some(text) => text,
-            None => of_library(&cases::load(global)?.library, topic)?,
+            None => of_library(&cases::load(global)?, topic)?,
         },
     };
     write!(out, "{}", plugfest_reports::visible(&text))?;

@@ -53,7 +53,7 @@ pub(super) fn run(global: &Global, init: &Init, out: &mut Out) -> Result<u8, Fai
     if let Some(url) = &init.url {
         Target::parse(url, &Scheme::WEB_SOCKET).map_err(|error| Failure::usage(format!("--url: {error}")))?;
     }
-    let library = cases::load(global)?.library;
+    let library = cases::load(global)?;
     let told = if init.from_dut {
         Some(from_dut(init, &library, out)?)
     } else {

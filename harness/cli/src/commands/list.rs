@@ -32,7 +32,7 @@ struct Item<'c> {
 }
 
 pub(super) fn run(global: &Global, selection: &Selection, json: bool, out: &mut Out) -> Result<u8, Failure> {
-    let library = cases::load(global)?.library;
+    let library = cases::load(global)?;
     let lines = select::choose(selection, catalogue::lines(&library))?;
     let items = items(&lines);
     if json {

@@ -12,7 +12,7 @@ use crate::out::Out;
 use crate::{cases, catalogue};
 
 pub(super) fn run(global: &Global, name: &str, form: &ShowForm, out: &mut Out) -> Result<u8, Failure> {
-    let library = cases::load(global)?.library;
+    let library = cases::load(global)?;
     for loaded in find(&library, name)? {
         if form.json {
             let text = show::json(&loaded.case).map_err(|error| Failure::bug(error.to_string()))?;

@@ -77,11 +77,16 @@ pub(super) fn convert(
     let edition = edition(&form.dut.protocol, &mut faults);
     let facts = library.facts(&form.dut.protocol);
     let known = edition.is_some();
+    let pools = pools(form.pools, &mut faults);
+    let mut pics = pics(&form.pics, facts, known, &mut faults);
+    // How many may be used is how many there are, unless the profile says otherwise.
+    pics.entry("connectors".to_owned())
+        .or_insert_with(|| Json::from(pools.connectors));
     let config = Config {
         path: path.to_owned(),
-        pools: pools(form.pools, &mut faults),
+        pools,
         values: values(form.values, facts, known, &mut faults),
-        pics: pics(&form.pics, facts, known, &mut faults),
+        pics,
         timeouts: timeouts(form.timeouts, edition, &mut faults),
         tolerance: tolerance(&form.tolerance, &mut faults),
         expect: expect(form.expect, library, &mut faults),

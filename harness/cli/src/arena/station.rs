@@ -1,0 +1,126 @@
+//! A station under test: it dials us, and the cases are played one after the other on whatever connection it holds.
+
+use std::collections::BTreeMap;
+
+use plugfest_case::verbs::VERBS;
+use plugfest_judge::{CaseResult, RunEvent};
+use plugfest_play::clock::Clock;
+use plugfest_play::driver::{Driver, Support};
+use plugfest_play::engine::Table;
+use plugfest_play::lines::{Lines, Manners, Source};
+use plugfest_play::player::player;
+use plugfest_play::premise::{defaults, merge};
+use plugfest_play::wire::Limits;
+
+use super::pools::Share;
+use super::{Show, Start, values};
+use crate::ask;
+use crate::config::Config;
+
+/// Plays all cases of a show. A station that never comes ends it after the first case.
+pub(crate) async fn play(
+    show: &Show<'_>,
+    config: &Config,
+    driver: &Driver,
+    share: &Share,
+) -> Result<(), String> {
+    let edition = config.dut.edition;
+    let acceptor = ask::listen(&config.dut.endpoint)?
+        .bind()
+        .await
+        .map_err(|error| error.to_string())?;
+    let manners = Manners {
+        subprotocol: edition.subprotocol().to_owned(),
+        identity: Some(share.identity.clone()),
+        password: config
+            .password(&share.identity)
+            .map(|password| password.as_bytes().to_vec()),
+        base_path: "/".to_owned(),
+        host: String::new(),
+        limits: Limits::default(),
+    };
+    let mut lines = Lines::new(Source::listening(acceptor), manners, show.seed);
+    let chosen = values(&config.values, &config.timeouts, &config.tolerance, share);
+    let mut all = defaults(show.library.facts(edition.name()));
+    merge(&mut all, &chosen);
+    let mut played =
+        player(edition, "csms", &all).ok_or_else(|| format!("{} cannot be played yet", edition.name()))?;
+    let clock = Clock::real();
+    let mut own = super::process(config).await?;
+    let (able, codes) = (able(driver), config.codes(show.library));
+    let mut facts = BTreeMap::new();
+    let mut seen = false;
+    for place in 0..show.planned.len() {
+        if show.is_over() {
+            break;
+        }
+        if show.passes_over(place) {
+            continue;
+        }
+        let planned = &show.planned[place];
+        show.begins(place);
+        let table = Table {
+            lines: &mut lines,
+            player: played.as_mut(),
+            driver,
+            clock,
+            key: planned.line.key.clone(),
+            listener: None,
+            interrupt: show.interrupt.clone(),
+            process: own.as_mut().map(|(_, events)| events),
+            meeting: None,
+        };
+        let start = Start {
+            identity: share.identity.clone(),
+            values: chosen.clone(),
+            pics: codes.clone(),
+            facts,
+            driver: Some(able.clone()),
+        };
+        let one = show.play(planned, start, table).await;
+        facts = one
+            .outcome
+            .map(|outcome| outcome.facts.all().clone())
+            .unwrap_or_default();
+        seen |= lines.newest().is_some() || one.result.conversation.iter().any(|row| row.kind == "open");
+        if let Some((process, _)) = &own
+            && has_ended(&one.result)
+        {
+            process.respawn().await.map_err(|error| error.to_string())?;
+        }
+        show.ended(one.result);
+        if !seen {
+            show.tell(RunEvent::Note {
+                text: "the station has not connected; the run ends here".to_owned(),
+            });
+            break;
+        }
+    }
+    lines.close_all(1001).await;
+    if let Some((process, _)) = own {
+        process.stop().await.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// The verbs that a driver can do, or may be able to.
+pub(crate) fn able(driver: &Driver) -> Vec<String> {
+    let can = |verb: &&str| driver.supports(verb) != Support::No;
+    VERBS
+        .iter()
+        .map(|verb| verb.name)
+        .filter(can)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether the last thing that was seen of the device's process is its end.
+fn has_ended(result: &CaseResult) -> bool {
+    let mut rows = result
+        .conversation
+        .iter()
+        .rev()
+        .filter(|row| row.kind == "process");
+    rows.find(|row| row.name == "started" || row.name == "exited")
+        .is_some_and(|row| row.name == "exited")
+}
