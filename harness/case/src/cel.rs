@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use cel::common::ast::Expr;
 use cel::{Context, ExecutionError, FunctionContext, IdedExpr, Value};
@@ -258,7 +258,9 @@ impl Scope<'_> {
     }
 
     fn context(&self) -> Context<'static, 'static> {
-        let mut context = Context::default();
+        /// Building CEL's own functions costs more than most expressions.
+        static OWN: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
+        let mut context = Context::with_env(Arc::clone(&OWN));
         for (name, value) in &self.values {
             context.add_variable_from_value(name.clone(), value.clone());
         }

@@ -1,6 +1,7 @@
 //! A case played against itself: two harnesses, one per side, each with its own conversation and judge, over an
 //! in-memory pipe on the paused clock. It proves a case constructible and free of dead lines, and nothing about truth.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plugfest_case::{Library, Loaded};
@@ -48,12 +49,25 @@ pub async fn self_play(
     vary: (u64, u64),
 ) -> Result<SelfPlay, EngineError> {
     let requires = loaded.case.header.requires.as_ref().map(|r| &r.expr);
+    let pics = played_pics(library.facts(&loaded.protocol), requires);
+    self_play_as(library, loaded, variant, values, &pics, vary).await
+}
+
+/// As [`self_play`], with these answers to the PICS questions rather than the usual ones of played sides.
+pub async fn self_play_as(
+    library: &Library,
+    loaded: &Loaded,
+    variant: &Variant,
+    values: &Json,
+    pics: &BTreeMap<String, Json>,
+    vary: (u64, u64),
+) -> Result<SelfPlay, EngineError> {
     let setup = |dut: &str, vary: u64| Setup {
         dut: dut.to_owned(),
         identity: "SELF-1".to_owned(),
         values: values.clone(),
-        pics: played_pics(library.facts(&loaded.protocol), requires),
-        facts: std::collections::BTreeMap::new(),
+        pics: pics.clone(),
+        facts: BTreeMap::new(),
         connections: Vec::new(),
         vary,
         seed: 1,

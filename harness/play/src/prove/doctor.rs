@@ -7,7 +7,7 @@ use plugfest_judge::{Forbidden, LineMet};
 use plugfest_protocol::{Edition, Frame, Json, Object, Part, minimal};
 use plugfest_trace::{Data, Party, What};
 
-use super::fields::{Subject, changed, places, scalars, with};
+use super::fields::{SHIFTS, Subject, absent, all_shifted, changed, places, scalars, with};
 use super::lines::{DutLine, Earliest, Says, braces};
 use super::replay::{Change, Edit, Recorded};
 
@@ -291,7 +291,6 @@ impl Table<'_> {
     fn of_check(&self, earlier: &[usize]) -> Doctoring {
         let mut ranked: Vec<(usize, Edit)> = Vec::new();
         for &place in earlier {
-            let before = self.recorded.events[place.saturating_sub(1)].at;
             let Some((_, Party::Dut, frame)) = &self.recorded.frames[place] else {
                 continue;
             };
@@ -309,7 +308,7 @@ impl Table<'_> {
                 part,
             };
             let Some(payload) = frame.payload() else { continue };
-            for at in scalars(payload) {
+            for at in scalars(payload).into_iter().chain(absent(subject, payload)) {
                 for (rank, (_, payload)) in changed(subject, payload, &at).into_iter().enumerate() {
                     let frame = match frame {
                         Frame::Call { id, action, .. } => Frame::Call {
@@ -325,11 +324,13 @@ impl Table<'_> {
                     ranked.push((rank, Change::Replace(vec![(place, frame.to_text())]).into()));
                 }
             }
-            if matches!(frame, Frame::Call { .. }) {
-                let soon = before.plus(Duration::from_millis(1));
+            let before = (0..place).rev().find(|&i| self.recorded.frames[i].is_some());
+            if let (Frame::Call { .. }, Some(before)) = (frame, before) {
+                let soon = self.recorded.events[before].at.plus(Duration::from_millis(1));
                 ranked.push((1, Change::Early(place, soon).into()));
             }
         }
+        ranked.extend(self.all_dates(earlier).into_iter().map(|edit| (1, edit)));
         // The nearest messages first, and one try of every value before a second of any.
         ranked.reverse();
         ranked.sort_by_key(|(rank, _)| *rank);
@@ -337,6 +338,41 @@ impl Table<'_> {
             name: "one input falsified".to_owned(),
             edits: ranked.into_iter().map(|(_, edit)| edit).collect(),
         }
+    }
+
+    /// The dates and times of all messages of one action moved together.
+    fn all_dates(&self, earlier: &[usize]) -> Vec<Edit> {
+        let mut actions: Vec<&str> = Vec::new();
+        for &place in earlier {
+            if let Some((_, Party::Dut, Frame::Call { action, .. })) = &self.recorded.frames[place]
+                && !actions.contains(&action.as_str())
+            {
+                actions.push(action);
+            }
+        }
+        let mut all = Vec::new();
+        for wanted in actions {
+            for by in SHIFTS {
+                let texts: Vec<(usize, String)> = earlier
+                    .iter()
+                    .filter_map(|&place| match &self.recorded.frames[place] {
+                        Some((_, Party::Dut, Frame::Call { id, action, payload })) if action == wanted => {
+                            let frame = Frame::Call {
+                                id: id.clone(),
+                                action: action.clone(),
+                                payload: all_shifted(payload, by)?,
+                            };
+                            Some((place, frame.to_text()))
+                        }
+                        _ => None,
+                    })
+                    .collect();
+                if texts.len() > 1 {
+                    all.push(Change::Replace(texts).into());
+                }
+            }
+        }
+        all
     }
 
     /// The action of the CALL that an answer belongs to.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use plugfest_case::ir::{ArrayItem, ObjectPattern, Pattern};
 use plugfest_protocol::{
-    Edition, Json, Number, Part, Severity, Timestamp, another_legal, canonical, pointer, validate,
+    Edition, Json, Number, ObjectType, Part, Severity, Timestamp, Type, another_legal, canonical, pointer,
+    validate,
 };
 
 /// So many other values are tried for one place.
@@ -113,9 +114,15 @@ fn value(pattern: &Pattern, name: &str, at: &[String], payload: &Json, all: &mut
 pub(super) fn changed(subject: Subject<'_>, payload: &Json, at: &str) -> Vec<(String, Json)> {
     let mut all = Vec::new();
     let Some(current) = payload.pointer(at) else {
-        let field = subject.edition.field(subject.action, subject.part, at);
-        if let Some(other) = field.and_then(|field| with(payload, at, canonical(field))) {
-            push_legal(subject, other, "is there", &mut all);
+        let Some(field) = subject.edition.field(subject.action, subject.part, at) else {
+            return all;
+        };
+        let usual = canonical(field);
+        let unusual = another_legal(subject.edition, subject.action, subject.part, at, &usual, 0);
+        for other in [Some(usual), unusual].into_iter().flatten() {
+            if let Some(other) = with(payload, at, other) {
+                push_legal(subject, other, "is there", &mut all);
+            }
         }
         return all;
     };
@@ -170,11 +177,11 @@ fn near(current: &Json) -> Vec<Json> {
         Json::String(text) => {
             let mut all = Vec::new();
             if let Ok(instant) = Timestamp::parse(text) {
-                for away in [30, 3_600] {
-                    let away = Duration::from_secs(away);
-                    all.push(Json::from(instant.plus(away).to_rfc3339()));
-                    all.push(Json::from(instant.minus(away).to_rfc3339()));
-                }
+                all.extend(
+                    SHIFTS
+                        .iter()
+                        .map(|by| Json::from(shifted(instant, *by).to_rfc3339())),
+                );
             }
             if let Some(n) = Number::parse(text).and_then(|n| n.as_i64()) {
                 all.push(Json::from((n - 1).to_string()));
@@ -185,6 +192,57 @@ fn near(current: &Json) -> Vec<Json> {
             all
         }
         _ => Vec::new(),
+    }
+}
+
+/// Seconds by which an instant is moved: within the usual tolerance of clocks, and beyond it.
+pub(super) const SHIFTS: [i64; 6] = [3, -3, 8, -8, 3_600, -3_600];
+
+/// An instant some seconds later or earlier.
+fn shifted(instant: Timestamp, by: i64) -> Timestamp {
+    let away = Duration::from_secs(by.unsigned_abs());
+    if by < 0 {
+        instant.minus(away)
+    } else {
+        instant.plus(away)
+    }
+}
+
+/// The payload with every date and time in it moved; `None` where it has none.
+pub(super) fn all_shifted(payload: &Json, by: i64) -> Option<Json> {
+    let mut other = payload.clone();
+    let mut any = false;
+    for at in scalars(payload) {
+        let instant = payload.pointer(&at).and_then(Json::as_str).map(Timestamp::parse);
+        if let Some(Ok(instant)) = instant {
+            any |= other.set_pointer(&at, Json::from(shifted(instant, by).to_rfc3339()));
+        }
+    }
+    any.then_some(other)
+}
+
+/// The fields that the objects of a payload could have and have not.
+pub(super) fn absent(subject: Subject<'_>, payload: &Json) -> Vec<String> {
+    let mut all = Vec::new();
+    if let Some(object) = subject.edition.message(subject.action, subject.part) {
+        lacking(object, payload, "", &mut all);
+    }
+    all
+}
+
+fn lacking(object: &ObjectType, value: &Json, at: &str, all: &mut Vec<String>) {
+    for field in &object.fields {
+        let place = pointer::join(at, &field.name);
+        match (value.get(&field.name), &field.ty) {
+            (None, _) => all.push(place),
+            (Some(Json::Array(items)), Type::Object(inner)) => {
+                for (i, item) in items.iter().enumerate() {
+                    lacking(inner, item, &format!("{place}/{i}"), all);
+                }
+            }
+            (Some(there), Type::Object(inner)) => lacking(inner, there, &place, all),
+            _ => {}
+        }
     }
 }
 

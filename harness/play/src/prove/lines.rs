@@ -98,7 +98,7 @@ pub(super) fn line_ref((path, text): (&str, &str), offset: u32) -> LineRef {
 }
 
 /// Phrases that use phrases go no deeper than this; a cycle is a load error.
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 
 type File<'l> = (&'l str, &'l str);
 

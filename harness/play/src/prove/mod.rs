@@ -11,6 +11,7 @@ mod lines;
 mod played;
 mod proof;
 mod replay;
+mod worlds;
 
 pub use exceptions::{EXCEPTIONS, Exception};
 pub use played::{Played, play_all};

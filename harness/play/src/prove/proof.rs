@@ -28,6 +28,8 @@ pub struct LineProof {
     pub role: String,
     /// The assignment of its `for` names in words.
     pub variant: String,
+    /// What was taken to be so, against the usual.
+    pub world: String,
     /// The branches that the station and the CSMS took.
     pub vary: (u64, u64),
     /// The author's line.
@@ -271,8 +273,8 @@ struct Prover<'p> {
 impl Prover<'_> {
     fn prove(&self, met: &mut [bool], proof: &mut Proof) -> Result<(), EngineError> {
         let words = format!(
-            "{} [{}] ({} under test, vary {:?})",
-            self.loaded.case.id, self.played.variant, self.played.dut, self.played.vary
+            "{} [{}] ({} under test, {}, vary {:?})",
+            self.loaded.case.id, self.played.variant, self.played.dut, self.played.world, self.played.vary
         );
         let told = &self.played.outcome;
         if told.verdict != Verdict::Pass {
@@ -383,6 +385,7 @@ impl Prover<'_> {
             case: self.loaded.case.id.clone(),
             role: self.played.dut.to_owned(),
             variant: self.played.variant.clone(),
+            world: self.played.world.clone(),
             vary: self.played.vary,
             line: line.at.clone(),
             doctoring: doctoring.name,
