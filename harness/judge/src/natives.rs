@@ -3,7 +3,7 @@
 use plugfest_protocol::{Json, Number, Timestamp};
 
 /// A native check: its arguments in, a value out, or why it cannot be computed.
-pub type Native = fn(&[Json]) -> Result<Json, String>;
+pub(crate) type Native = fn(&[Json]) -> Result<Json, String>;
 
 /// Names and numbers of arguments of all native checks.
 pub const NATIVES: &[(&str, usize)] = &[
@@ -20,7 +20,7 @@ pub const NATIVES: &[(&str, usize)] = &[
 ];
 
 /// The native check of that name.
-pub fn native(name: &str) -> Option<Native> {
+pub(crate) fn native(name: &str) -> Option<Native> {
     Some(match name {
         "meter_not_below" => meter_not_below,
         "rising" => rising,

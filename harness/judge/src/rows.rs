@@ -18,7 +18,7 @@ pub(crate) struct Rows {
     dut: String,
     other: String,
     began: Timestamp,
-    rows: VecDeque<Row>,
+    kept: VecDeque<Row>,
     /// Actions of open CALLs, so that answers can be named.
     actions: BTreeMap<(u32, bool, String), String>,
 }
@@ -34,22 +34,21 @@ impl Rows {
             dut: premise.dut.clone(),
             other: other.to_owned(),
             began: at,
-            rows: VecDeque::new(),
+            kept: VecDeque::new(),
             actions: BTreeMap::new(),
         }
     }
 
     pub(crate) fn see(&mut self, event: &Event) {
-        let (from, to) = |party: &Party| -> (String, String) {
-            match party {
-                Party::Dut => (self.dut.clone(), self.other.clone()),
-                Party::Us => (self.other.clone(), self.dut.clone()),
-            }
-        }(match &event.what {
-            What::Opened { by, .. } | What::Refused { by, .. } | What::Closed { by, .. } => by,
-            What::Frame { from, .. } | What::Closing { from, .. } => from,
-            _ => &Party::Us,
-        });
+        let party = match &event.what {
+            What::Opened { by, .. } | What::Refused { by, .. } | What::Closed { by, .. } => *by,
+            What::Frame { from, .. } | What::Closing { from, .. } => *from,
+            _ => Party::Us,
+        };
+        let (from, to) = match party {
+            Party::Dut => (self.dut.clone(), self.other.clone()),
+            Party::Us => (self.other.clone(), self.dut.clone()),
+        };
         let mut row = Row {
             seq: event.seq,
             at: event.at,
@@ -136,10 +135,10 @@ impl Rows {
                 row.text = format!("broken off by {by}");
             }
         }
-        if self.rows.len() >= MAX_ROWS {
-            self.rows.pop_front();
+        if self.kept.len() >= MAX_ROWS {
+            self.kept.pop_front();
         }
-        self.rows.push_back(row);
+        self.kept.push_back(row);
     }
 
     /// The rows, with the lines that they met.
@@ -150,7 +149,7 @@ impl Rows {
             row.line = by_event.get(&row.seq).map(|l| l.line.clone());
             row
         };
-        self.rows.iter().map(with_line).collect()
+        self.kept.iter().map(with_line).collect()
     }
 
     fn frame(&mut self, row: &mut Row, conn: u32, from: Party, opcode: u8, data: &Data) {

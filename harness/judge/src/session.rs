@@ -95,7 +95,7 @@ impl Session {
         let conversation = match &premise.case {
             None => None,
             Some(_) => {
-                let mut conversation = Conversation::new(setting(premise, edition)?)?;
+                let mut conversation = Conversation::new(setting(premise, edition)?);
                 commands = conversation.begin(at, watch.facts());
                 Some(conversation)
             }

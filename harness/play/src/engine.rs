@@ -11,9 +11,7 @@ use std::time::Duration;
 use plugfest_case::ir::{Link, WelcomeForm};
 use plugfest_judge::{CaseKey, Command, Dialect, Outcome, RunEvent, Session, SessionError, Waiting, dialect};
 use plugfest_protocol::{Edition, Frame, Json, Object, Part, Timestamp};
-use plugfest_trace::{
-    Cause, Event, Marker, Outcome as Performed, Party, Premise, Recorder, What, WriteError,
-};
+use plugfest_trace::{Cause, Event, Marker, Party, Premise, Recorder, What, WriteError};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::{Barrier, mpsc, watch};
@@ -26,7 +24,7 @@ use crate::player::{Player, Reply, reply};
 /// A trace never grows beyond this; a flooding DUT ends the case instead.
 const MAX_TRACE_EVENTS: u64 = 200_000;
 /// A side of a self-play waits no longer for the other at a stage.
-const STAGE_PATIENCE: Duration = Duration::from_secs(900);
+const STAGE_PATIENCE: Duration = Duration::from_mins(15);
 /// In self-play what a side does comes this much after the moment that both sides reach at once, so that the other
 /// side, whose deadline is the same moment, is past it.
 const AFTER_YOU: Duration = Duration::from_millis(1);
@@ -622,7 +620,8 @@ impl<W: Write> Game<'_, W> {
             if payload.pointer(hole).is_none()
                 && let Some(value) = sample.pointer(hole)
             {
-                payload.set_pointer(hole, value.clone());
+                // A hole inside something that is not there stays one; the judge sees what went out.
+                let _there = payload.set_pointer(hole, value.clone());
             }
         }
         payload

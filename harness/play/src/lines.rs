@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::premise::hex;
 use crate::transport::{Acceptor, BoxStream, Dialer};
 use crate::wire::{
     Acceptance, BasicAuth, Connection, Ending, HeadLimits, Header, Headers, Incoming, Limits, OutFrame,
@@ -104,17 +105,35 @@ impl std::fmt::Debug for Lines {
     }
 }
 
-type Dialled = Result<
-    (
-        Box<Connection<BoxStream>>,
-        Head,
-        Head,
-        Option<String>,
-        Vec<String>,
-        bool,
-    ),
-    (Option<Head>, Option<Head>, String, Vec<String>),
->;
+type Dialled = Result<Up, Box<Down>>;
+
+/// A connection that we opened.
+struct Up {
+    connection: Box<Connection<BoxStream>>,
+    request: Head,
+    response: Head,
+    subprotocol: Option<String>,
+    flaws: Vec<String>,
+    tls: bool,
+}
+
+/// Why a connection of ours did not come up.
+#[derive(Debug, Default)]
+struct Down {
+    request: Option<Head>,
+    response: Option<Head>,
+    reason: String,
+    flaws: Vec<String>,
+}
+
+impl Down {
+    fn because(reason: String) -> Box<Self> {
+        Box::new(Self {
+            reason,
+            ..Self::default()
+        })
+    }
+}
 
 impl Drop for Source {
     fn drop(&mut self) {
@@ -262,7 +281,7 @@ impl Lines {
         self.dialling = Some(tokio::spawn(async move {
             match timeout(UPGRADE_TIME, open(dialer, request, limits, keys)).await {
                 Ok(dialled) => dialled,
-                Err(_) => Err((None, None, "no upgrade within 20 s".to_owned(), Vec::new())),
+                Err(_) => Err(Down::because("no upgrade within 20 s".to_owned())),
             }
         }));
     }
@@ -319,7 +338,7 @@ impl Lines {
             if let Some(task) = dialling
                 && let Poll::Ready(done) = std::pin::Pin::new(task).poll(cx)
             {
-                let failed = |e: tokio::task::JoinError| Err((None, None, e.to_string(), Vec::new()));
+                let failed = |e: tokio::task::JoinError| Err(Down::because(e.to_string()));
                 return Poll::Ready(Turn::Dialled(done.unwrap_or_else(failed)));
             }
             if let Source::Accept(upgrades, _) = source
@@ -597,7 +616,14 @@ impl Lines {
         let conn = self.numbers;
         let identity = self.manners.identity.clone().unwrap_or_default();
         match dialled {
-            Ok((connection, request, response, subprotocol, flaws, tls)) => {
+            Ok(Up {
+                connection,
+                request,
+                response,
+                subprotocol,
+                flaws,
+                tls,
+            }) => {
                 self.live.insert(
                     conn,
                     Live {
@@ -618,7 +644,13 @@ impl Lines {
                     security: Some(if tls { "tls" } else { "none" }.to_owned()),
                 });
             }
-            Err((request, response, reason, flaws)) => {
+            Err(down) => {
+                let Down {
+                    request,
+                    response,
+                    reason,
+                    flaws,
+                } = *down;
                 self.ready.push_back(What::Refused {
                     conn,
                     identity,
@@ -640,7 +672,7 @@ enum Turn {
 }
 
 async fn open(dialer: Dialer, request: RequestUpgrade, limits: Limits, keys: ChaCha8Rng) -> Dialled {
-    let text = |e: io::Error| (None, None, e.to_string(), Vec::new());
+    let text = |e: io::Error| Down::because(e.to_string());
     let (stream, peer) = dialer.dial().await.map_err(text)?;
     let asked = Head {
         line: format!("GET {} HTTP/1.1", request.target),
@@ -651,7 +683,11 @@ async fn open(dialer: Dialer, request: RequestUpgrade, limits: Limits, keys: Cha
         .await
         .map_err(text)?;
     if response.head.raw.is_empty() {
-        return Err((Some(asked), None, "cut before an answer".to_owned(), Vec::new()));
+        return Err(Box::new(Down {
+            request: Some(asked),
+            reason: "cut before an answer".to_owned(),
+            ..Down::default()
+        }));
     }
     let said = Head {
         line: format!(
@@ -662,23 +698,23 @@ async fn open(dialer: Dialer, request: RequestUpgrade, limits: Limits, keys: Cha
     };
     let flaws: Vec<String> = response.head.flaws.iter().map(|f| f.id().to_owned()).collect();
     if !response.is_switching() {
-        return Err((
-            Some(asked),
-            Some(said.clone()),
-            format!("refused with {}", said.line),
+        return Err(Box::new(Down {
+            request: Some(asked),
+            reason: format!("refused with {}", said.line),
+            response: Some(said),
             flaws,
-        ));
+        }));
     }
     let subprotocol = response.head.subprotocol().map(str::to_owned);
     let connection = response.into_connection(limits);
-    Ok((
-        Box::new(connection),
-        asked,
-        said,
+    Ok(Up {
+        connection: Box::new(connection),
+        request: asked,
+        response: said,
         subprotocol,
         flaws,
-        peer.tls.is_some(),
-    ))
+        tls: peer.tls.is_some(),
+    })
 }
 
 async fn flush(connection: &mut Connection<BoxStream>) -> bool {
@@ -737,10 +773,6 @@ fn data_of(event: &WireEvent) -> Data {
             base64: STANDARD.encode(&event.payload),
         },
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Codes that may stand in a Close frame (RFC 6455 7.4); others are echoed as a protocol error.

@@ -105,10 +105,7 @@ pub fn premise(library: &Library, loaded: &Loaded, variant: &Variant, setup: &Se
         identity: setup.identity.clone(),
         case: Some(CaseSource {
             id: loaded.case.id.clone(),
-            sha256: Sha256::digest(loaded.text.as_bytes())
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect(),
+            sha256: hex(&Sha256::digest(loaded.text.as_bytes())),
             files,
         }),
         for_values: variant.values.clone(),
@@ -120,6 +117,18 @@ pub fn premise(library: &Library, loaded: &Loaded, variant: &Variant, setup: &Se
         seed: setup.seed,
         driver: setup.driver.clone(),
     }
+}
+
+/// Bytes as lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _infallible = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// The `$` values that the protocol's vocabulary gives by default, dotted names as nested objects.
@@ -145,7 +154,7 @@ pub fn put(root: &mut Json, path: &str, value: Json) {
             object.insert(name, value);
             return;
         }
-        if !object.get(name).is_some_and(|v| v.as_object().is_some()) {
+        if object.get(name).is_none_or(|v| v.as_object().is_none()) {
             object.insert(name, Json::Object(Object::new()));
         }
         let Some(next) = object.get_mut(name) else { return };
@@ -200,10 +209,7 @@ fn take_on(expr: &Pics, truth: bool, codes: &mut BTreeMap<String, Json>) {
         Pics::And(a, _) | Pics::Or(a, _) => take_on(a, truth, codes),
         Pics::Compare { code, op, value } => {
             let fits = match (op, truth) {
-                (CompareOp::Gt, true)
-                | (CompareOp::Le, false)
-                | (CompareOp::Ne, true)
-                | (CompareOp::Eq, false) => value + 1,
+                (CompareOp::Gt | CompareOp::Ne, true) | (CompareOp::Le | CompareOp::Eq, false) => value + 1,
                 (CompareOp::Lt, true) | (CompareOp::Ge, false) => value - 1,
                 _ => *value,
             };
@@ -237,7 +243,7 @@ mod tests {
     fn a_played_side_takes_on_what_a_case_requires() {
         let pics = plugfest_case::parse_pics("Core and not fixed_cable and connectors > 1").unwrap();
         let mut codes = BTreeMap::from([("connectors".to_owned(), Json::from(1))]);
-        take_on(&pics, true, &mut codes);
+        take_on(&pics.expr, true, &mut codes);
         assert_eq!(codes["Core"], Json::Bool(true));
         assert_eq!(codes["fixed_cable"], Json::Bool(false));
         assert_eq!(codes["connectors"], Json::from(2));

@@ -151,7 +151,7 @@ pub fn needs(library: &Library, loaded: &Loaded, dut: &str) -> Needs {
 }
 
 fn count(library: &Library, loaded: &Loaded, stmt: &Stmt, dut: &str, needs: &mut Needs, depth: u32) {
-    let mut verb = |name: &str, needs: &mut Needs| {
+    let verb = |name: &str, needs: &mut Needs| {
         let owner = plugfest_case::verbs::find(name).and_then(plugfest_case::verbs::VerbSpec::role);
         if owner.is_none_or(|owner| owner == dut) {
             needs.hands += 1;
@@ -160,7 +160,7 @@ fn count(library: &Library, loaded: &Loaded, stmt: &Stmt, dut: &str, needs: &mut
             }
         }
     };
-    let mut inside = |body: &[Stmt], needs: &mut Needs| {
+    let inside = |body: &[Stmt], needs: &mut Needs| {
         for inner in body {
             count(library, loaded, inner, dut, needs, depth);
         }

@@ -200,7 +200,7 @@ impl Item {
                 *number = Some(cx.ask(&verb.name.text, Json::Object(args)));
             }
             Node::Expect(expect) => {
-                if let Some(verb) = cx.story.prompt_verb(&expect.call.speaker.role) {
+                if let Some(verb) = super::context::prompt_verb(&expect.call.speaker.role) {
                     let action = expect.call.action.text.clone();
                     let mut pattern = expect.call.payload.clone();
                     if let Some(picks) = &expect.call.picks {
@@ -790,7 +790,8 @@ impl Overlay {
             if payload.pointer(pointer).is_none()
                 && let Some(value) = model.pointer(pointer)
             {
-                payload.set_pointer(pointer, value.clone());
+                // The model has the place, so it can be set.
+                let _there = payload.set_pointer(pointer, value.clone());
             }
         }
         payload
@@ -807,7 +808,9 @@ pub fn conform(ty: &plugfest_protocol::ObjectType, payload: &mut Json) {
         };
         match value {
             Json::Array(items) if field.array.is_some() => {
-                items.iter_mut().for_each(|item| conform_value(&field.ty, item));
+                for item in items.iter_mut() {
+                    conform_value(&field.ty, item);
+                }
             }
             value => conform_value(&field.ty, value),
         }

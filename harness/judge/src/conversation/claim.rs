@@ -35,7 +35,7 @@ pub(super) enum Message<'a> {
         answer: Got<'a>,
     },
     /// A connection that came up, with its properties as an object.
-    Opened { conn: u32, properties: &'a Json },
+    Opened { properties: &'a Json },
 }
 
 /// What an answer says.
@@ -216,7 +216,7 @@ impl Seq {
         for i in self.phase..taken {
             let gone = self.items[i].open()
                 && match &self.items[i].node {
-                    Node::Optional(seq) => !seq.touched() && !seq.all_free(cx),
+                    Node::Optional(seq) => !seq.touched() && (self.pinned || !seq.all_free(cx)),
                     _ => false,
                 };
             let item = &mut self.items[i];
@@ -757,7 +757,7 @@ pub(super) fn picked(call: &Call, cx: &Cx) -> ObjectPattern {
         .payload
         .fields
         .iter()
-        .filter(|f| keys.iter().any(|k| *k == f.name.text))
+        .filter(|f| keys.contains(&f.name.text))
         .map(|f| {
             let mut field = f.clone();
             // A name that the key binds is bound when the line is verified.

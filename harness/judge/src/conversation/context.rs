@@ -342,13 +342,13 @@ impl Story {
         let (state, src) = &self.states[name];
         (Arc::clone(state), *src)
     }
+}
 
-    /// The driver's verb for a CALL of a DUT of this role, where it has to be asked (rule 8).
-    pub(super) fn prompt_verb(&self, role: &str) -> Option<&'static str> {
-        match role {
-            "csms" => Some("csms.call"),
-            "cpo" | "emsp" | "hub" => Some("ocpi.trigger"),
-            _ => None,
-        }
+/// The driver's verb for a CALL of a DUT of this role, where it has to be asked (rule 8).
+pub(super) fn prompt_verb(role: &str) -> Option<&'static str> {
+    match role {
+        "csms" => Some("csms.call"),
+        "cpo" | "emsp" | "hub" => Some("ocpi.trigger"),
+        _ => None,
     }
 }

@@ -180,7 +180,7 @@ pub enum Stage {
 
 /// A case that is being played or judged.
 #[derive(Debug)]
-pub struct Conversation {
+pub(crate) struct Conversation {
     cx: Cx,
     stage: Stage,
     /// The stage waits for its [`What::Stage`] event.
@@ -204,59 +204,59 @@ pub struct Conversation {
 
 /// What a premise gives to a conversation.
 #[derive(Debug)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// The case, its states and their files.
-    pub case: Arc<plugfest_case::ir::Case>,
+    pub(crate) case: Arc<plugfest_case::ir::Case>,
     /// State by name, with the index of its file.
-    pub states: BTreeMap<String, (Arc<plugfest_case::ir::State>, usize)>,
+    pub(crate) states: BTreeMap<String, (Arc<plugfest_case::ir::State>, usize)>,
     /// Path and text of each file; the case's own is the first.
-    pub files: Vec<(String, Arc<str>)>,
+    pub(crate) files: Vec<(String, Arc<str>)>,
     /// The edition.
-    pub edition: &'static plugfest_protocol::Edition,
+    pub(crate) edition: &'static plugfest_protocol::Edition,
     /// Its dialect.
-    pub dialect: &'static dyn crate::dialect::Dialect,
+    pub(crate) dialect: &'static dyn crate::dialect::Dialect,
     /// The side under test.
-    pub dut: String,
+    pub(crate) dut: String,
     /// The `$` values.
-    pub values: Json,
+    pub(crate) values: Json,
     /// Values of `for` names.
-    pub for_values: BTreeMap<String, Json>,
+    pub(crate) for_values: BTreeMap<String, Json>,
     /// PICS answers.
-    pub pics: BTreeMap<String, Json>,
+    pub(crate) pics: BTreeMap<String, Json>,
     /// What the driver can do.
-    pub driver: Option<Vec<String>>,
+    pub(crate) driver: Option<Vec<String>>,
     /// Chooses branches of the played side; 0 plays as written.
-    pub vary: u64,
+    pub(crate) vary: u64,
     /// True where a connection is already up.
-    pub linked: bool,
+    pub(crate) linked: bool,
 }
 
 /// What the conversation has to say at the end.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub(crate) struct Told {
     /// The finding that ended the body, if any.
-    pub ended: Option<Finding>,
+    pub(crate) ended: Option<Finding>,
     /// Findings of lines that did not end it.
-    pub findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
     /// What was found in `finally` and while restoring.
-    pub aftermath: Vec<Finding>,
+    pub(crate) aftermath: Vec<Finding>,
     /// True if the body was played to its end.
-    pub complete: bool,
+    pub(crate) complete: bool,
     /// Lines of the DUT that were met.
-    pub lines: Vec<LineMet>,
+    pub(crate) lines: Vec<LineMet>,
     /// `check`s that were evaluated.
-    pub checks: u32,
+    pub(crate) checks: u32,
     /// Events that no line claimed.
-    pub unclaimed: Vec<u64>,
+    pub(crate) unclaimed: Vec<u64>,
     /// The choices that were made for the played side: among how many, and which.
-    pub choices: Vec<(u32, u32)>,
+    pub(crate) choices: Vec<(u32, u32)>,
     /// Waiting that the story imposed.
-    pub waited: Duration,
+    pub(crate) waited: Duration,
 }
 
 impl Conversation {
     /// A conversation about to begin.
-    pub fn new(setting: Setting) -> Result<Self, ValueError> {
+    pub(crate) fn new(setting: Setting) -> Self {
         let story = Story {
             case: Arc::clone(&setting.case),
             states: setting.states,
@@ -276,7 +276,7 @@ impl Conversation {
         cx.linked = setting.linked;
         let frame = cx.values.scopes.open(setting.for_values);
         let case = setting.case;
-        Ok(Self {
+        Self {
             cx,
             stage: Stage::Given,
             announced: false,
@@ -293,11 +293,11 @@ impl Conversation {
             open_calls: 0,
             began: None,
             taken_by_body: 0,
-        })
+        }
     }
 
     /// Begins with the premise event.
-    pub fn begin(&mut self, at: Timestamp, facts: &Facts) -> Vec<Command> {
+    pub(crate) fn begin(&mut self, at: Timestamp, facts: &Facts) -> Vec<Command> {
         self.cx.values.now = at;
         self.began = Some(at);
         self.with_facts(facts, |this| {
@@ -319,7 +319,13 @@ impl Conversation {
     }
 
     /// Takes one recorded event that is no message: [`Self::see`] has had those.
-    pub fn event(&mut self, event: &Event, linked: bool, open_calls: usize, facts: &Facts) -> Vec<Command> {
+    pub(crate) fn event(
+        &mut self,
+        event: &Event,
+        linked: bool,
+        open_calls: usize,
+        facts: &Facts,
+    ) -> Vec<Command> {
         self.enter(event.at, event.seq, matches!(event.what, What::Tick));
         self.cx.linked = linked;
         self.open_calls = open_calls;
@@ -335,7 +341,7 @@ impl Conversation {
     }
 
     /// Shows it a message, before [`Self::event`] is called for the event that carried it.
-    pub fn see(&mut self, context: &Context<'_>, seen: Seen<'_>) {
+    pub(crate) fn see(&mut self, context: &Context<'_>, seen: Seen<'_>) {
         let later = context.at > self.cx.now();
         self.enter(context.at, context.seq, false);
         self.with_facts(context.facts, |this| {
@@ -361,7 +367,7 @@ impl Conversation {
     }
 
     /// When it wants to be called again at the latest.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         match self.stage {
             Stage::Done => None,
             Stage::Probe => self
@@ -373,7 +379,7 @@ impl Conversation {
     }
 
     /// What it waits for, for people.
-    pub fn waiting(&self) -> Option<Waiting> {
+    pub(crate) fn waiting(&self) -> Option<Waiting> {
         match self.stage {
             Stage::Done => None,
             Stage::Probe => Some(Waiting {
@@ -385,7 +391,7 @@ impl Conversation {
     }
 
     /// What the DUT must not say at this moment.
-    pub fn forbidden(&self) -> Vec<Forbidden> {
+    pub(crate) fn forbidden(&self) -> Vec<Forbidden> {
         let mut all = Vec::new();
         if self.stage <= Stage::Body {
             for watcher in &self.cx.watchers {
@@ -397,12 +403,12 @@ impl Conversation {
     }
 
     /// Where the story stands.
-    pub fn stage(&self) -> Stage {
+    pub(crate) fn stage(&self) -> Stage {
         self.stage
     }
 
     /// What there is to say.
-    pub fn told(&self) -> Told {
+    pub(crate) fn told(&self) -> Told {
         let body_done = self.stage > Stage::Body && self.ended.is_none();
         Told {
             ended: self
@@ -630,7 +636,6 @@ impl Conversation {
                 self.seq.linked(&mut self.cx);
             }
             What::Opened {
-                conn,
                 identity,
                 subprotocol,
                 security,
@@ -651,7 +656,6 @@ impl Conversation {
                 let properties = Json::Object(properties);
                 if *by == plugfest_trace::Party::Dut {
                     self.claim(Message::Opened {
-                        conn: *conn,
                         properties: &properties,
                     });
                 } else {
@@ -795,7 +799,7 @@ impl Conversation {
     }
 
     /// The stage that was announced begins: its [`What::Stage`] event is here.
-    pub fn stage_began(&mut self, at: Timestamp, facts: &Facts) {
+    pub(crate) fn stage_began(&mut self, at: Timestamp, facts: &Facts) {
         self.cx.values.now = at;
         if !self.announced {
             return;

@@ -248,9 +248,10 @@ impl Values {
             return Err(mismatch(at, &format!("a list of {}", patterns.len()), value));
         }
         let mut best = mismatch(at, &format!("a list of at least {}", patterns.len()), value);
-        match self.match_run(&pattern.items, items, 0, ty, frame, at, bound, &mut best) {
-            true => Ok(()),
-            false => Err(best),
+        if self.match_run(&pattern.items, items, 0, ty, frame, at, bound, &mut best) {
+            Ok(())
+        } else {
+            Err(best)
         }
     }
 
@@ -375,7 +376,8 @@ impl Values {
             match self.build_value(&field.pattern, frame)? {
                 Built::Value(value) => {
                     let mut root = Json::Object(std::mem::take(&mut overlay.values));
-                    root.set_pointer(&place, value);
+                    // The way to the place was made by the fields before it.
+                    let _there = root.set_pointer(&place, value);
                     if let Json::Object(values) = root {
                         overlay.values = values;
                     }

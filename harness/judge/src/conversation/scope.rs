@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plugfest_protocol::{Json, Object};
+use plugfest_protocol::Json;
 
 /// Number of a frame.
 pub(super) type FrameId = usize;
@@ -81,21 +81,6 @@ impl Scopes {
             .values
             .entry(name.to_owned())
             .or_insert_with(|| Json::Array(Vec::new()));
-    }
-
-    /// Everything visible from a frame, for the messages of failed checks.
-    pub(super) fn visible(&self, mut frame: FrameId) -> Object {
-        let mut all = BTreeMap::new();
-        loop {
-            let here = &self.frames[frame];
-            for (name, value) in &here.values {
-                all.entry(name.clone()).or_insert_with(|| value.clone());
-            }
-            match here.parent {
-                Some(parent) => frame = parent,
-                None => return all.into_iter().collect(),
-            }
-        }
     }
 }
 

@@ -56,7 +56,7 @@ impl Seq {
 }
 
 /// The sequences inside an item that are under way.
-fn inner<'a>(node: &'a mut Node) -> Vec<&'a mut Seq> {
+fn inner(node: &mut Node) -> Vec<&mut Seq> {
     match node {
         Node::AnyOrder(members) => members.iter_mut().collect(),
         Node::InOrder(seq) | Node::Optional(seq) => vec![seq.as_mut()],

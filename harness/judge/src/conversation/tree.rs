@@ -393,7 +393,7 @@ fn exchange(
 ) -> Item {
     let node = match &stmt.kind {
         Kind::Call(call) if cx.is_dut(&call.speaker) => {
-            let asked = !stmt.mods.unprompted && cx.story.prompt_verb(&call.speaker.role).is_some();
+            let asked = !stmt.mods.unprompted && super::context::prompt_verb(&call.speaker.role).is_some();
             Node::Expect(Expect {
                 call: call.clone(),
                 answers,

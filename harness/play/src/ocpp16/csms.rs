@@ -8,7 +8,7 @@ use crate::player::{Owed, Player};
 
 /// The played CSMS.
 #[derive(Debug)]
-pub struct Csms {
+pub(crate) struct Csms {
     edition: &'static Edition,
     values: Json,
     transactions: i64,
@@ -18,7 +18,7 @@ pub struct Csms {
 
 impl Csms {
     /// A CSMS that knows the tags under `tag` of the values.
-    pub fn new(edition: &'static Edition, values: &Json) -> Self {
+    pub(crate) fn new(edition: &'static Edition, values: &Json) -> Self {
         Self {
             edition,
             values: values.clone(),

@@ -3,8 +3,8 @@
 mod csms;
 mod station;
 
-pub use csms::Csms;
-pub use station::Station;
+pub(crate) use csms::Csms;
+pub(crate) use station::Station;
 
 use plugfest_protocol::{Json, Object};
 

@@ -16,7 +16,7 @@ const POWER: i64 = 7_200;
 
 /// The played station.
 #[derive(Debug)]
-pub struct Station {
+pub(crate) struct Station {
     edition: &'static Edition,
     values: Json,
     config: BTreeMap<String, Json>,
@@ -39,14 +39,14 @@ struct Open {
 
 impl Station {
     /// A station with the standard's configuration keys at plain values.
-    pub fn new(edition: &'static Edition, values: &Json) -> Self {
+    pub(crate) fn new(edition: &'static Edition, values: &Json) -> Self {
         let mut station = Self {
             edition,
             values: values.clone(),
             config: BTreeMap::new(),
             booted: false,
             accepted: false,
-            interval: Duration::from_secs(300),
+            interval: Duration::from_mins(5),
             beat: None,
             transaction: None,
             register: METER_START,
