@@ -27,8 +27,7 @@ pub(in crate::rules) static RULES: &[Entry] = &[
         level: Level::Must,
         editions: OCPP16,
         explain: "If the CSMS asks for the availability that there is already, a station SHALL answer Accepted. Judged \
-                  where the last accepted change was the same, and for Inoperative the connector reported Unavailable \
-                  last.",
+                  for a connector by itself, where the last accepted change was the same and its last status agrees.",
     }),
     Entry::station::<Reported>(RuleInfo {
         id: "correlation/availability-reported",
@@ -123,7 +122,7 @@ impl Check for Same {
             .facts
             .fact(&format!("availability.{connector}.scheduled"))
             .is_some();
-        if last == Some(wanted) && agreed && !pending {
+        if connector > 0 && last == Some(wanted) && agreed && !pending {
             let message = format!("connector {connector} is {wanted} already");
             out.add(message, "Accepted", answered).at("/status");
         }

@@ -19,7 +19,8 @@ pub(in crate::rules) static RULES: &[Entry] = &[
         editions: OCPP16,
         explain: "A station SHALL only supply energy after authorisation. A StartTransaction for a tag whose last \
                   Authorize was answered with anything but Accepted, and which tells of a moment after that answer, \
-                  breaks it. Let pass: transactions that began earlier or offline, and a remote start of the same tag since.",
+                  breaks it. Let pass: transactions that began earlier or offline, refusals within ten minutes of being offline (a tag that \
+                  was let in then may be waiting for its plug), and a remote start of the same tag since.",
     }),
     Entry::station::<StopTag>(RuleInfo {
         id: "transaction/stop-tag",
@@ -114,6 +115,8 @@ impl Tags {
 #[derive(Debug, Default)]
 struct StartUnauthorised {
     refused: Bounded<String, Option<Timestamp>>,
+    /// When the station last was offline.
+    offline: Option<Timestamp>,
 }
 
 impl Check for StartUnauthorised {
@@ -122,6 +125,7 @@ impl Check for StartUnauthorised {
             // Offline a station decides by itself, and may not remember what it was told.
             Seen::Event(event) if matches!(event.what, What::Closed { .. }) => {
                 self.refused = Bounded::default();
+                self.offline = Some(context.at);
             }
             Seen::Answer {
                 from: Party::Us,
@@ -131,9 +135,13 @@ impl Check for StartUnauthorised {
             } if call.action == "Authorize" => {
                 let accepted =
                     result.get("idTagInfo").and_then(|info| text(info, "status")) == Some("Accepted");
+                // A tag that was let in offline may be waiting for its plug.
+                let lately = self
+                    .offline
+                    .is_some_and(|at| context.at.since(at) < Duration::from_mins(10));
                 if let Some(tag) = text(&call.payload, "idTag") {
-                    self.refused
-                        .insert(tag.to_ascii_lowercase(), (!accepted).then_some(context.at));
+                    let refused = (!accepted && !lately).then_some(context.at);
+                    self.refused.insert(tag.to_ascii_lowercase(), refused);
                 }
             }
             Seen::Answer {
@@ -384,6 +392,16 @@ impl Check for RemoteTag {
                     );
                     out.add(message, expected, actual).at("/idTag");
                 }
+            }
+            // Of two remote starts the station may carry out either first.
+            Seen::Answer {
+                from: Party::Dut,
+                call,
+                answer,
+                ..
+            } if call.action == "RemoteStartTransaction" && status(&answer) == Some("Accepted") => {
+                let tag = text(&call.payload, "idTag").unwrap_or_default();
+                self.waiting.insert(tag.to_ascii_lowercase(), true);
             }
             _ => {}
         }
