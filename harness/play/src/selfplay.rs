@@ -50,7 +50,7 @@ pub async fn self_play(
 ) -> Result<SelfPlay, EngineError> {
     let requires = loaded.case.header.requires.as_ref().map(|r| &r.expr);
     let pics = played_pics(library.facts(&loaded.protocol), requires);
-    self_play_as(library, loaded, variant, values, &pics, vary).await
+    Box::pin(self_play_as(library, loaded, variant, values, &pics, vary)).await
 }
 
 /// As [`self_play`], with these answers to the PICS questions rather than the usual ones of played sides.

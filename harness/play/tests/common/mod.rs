@@ -1,4 +1,9 @@
 //! The project's own cases and the values of a profile, for tests that play them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "tests without cases fail; not every binary uses all of it"
+)]
 
 use std::path::Path;
 
