@@ -7,7 +7,7 @@ use plugfest_judge::{Forbidden, LineMet};
 use plugfest_protocol::{Edition, Frame, Json, Object, Part, minimal};
 use plugfest_trace::{Data, Party, What};
 
-use super::fields::{SHIFTS, Subject, absent, all_shifted, changed, places, scalars, with};
+use super::fields::{SHIFTS, Subject, absent, all_shifted, changed, lists, places, scalars, with};
 use super::lines::{DutLine, Earliest, Says, braces};
 use super::replay::{Change, Edit, Recorded};
 
@@ -46,7 +46,7 @@ pub(super) fn doctorings(
         Says::Call(call) => table.of_call(&call.action.text),
         Says::Answer(answer, action) => table.of_answer(&answer.forms, action),
         Says::Accepts(action) => table.of_answer(&[], action),
-        Says::Check => vec![table.of_check(earlier)],
+        Says::Check(_) => vec![table.of_check(earlier)],
         Says::Connect => vec![one("missing", Change::Drop(place))],
         Says::Never => Vec::new(),
     }
@@ -308,7 +308,11 @@ impl Table<'_> {
                 part,
             };
             let Some(payload) = frame.payload() else { continue };
-            for at in scalars(payload).into_iter().chain(absent(subject, payload)) {
+            for at in lists(payload)
+                .into_iter()
+                .chain(scalars(payload))
+                .chain(absent(subject, payload))
+            {
                 for (rank, (_, payload)) in changed(subject, payload, &at).into_iter().enumerate() {
                     let frame = match frame {
                         Frame::Call { id, action, .. } => Frame::Call {

@@ -126,9 +126,13 @@ pub(super) fn changed(subject: Subject<'_>, payload: &Json, at: &str) -> Vec<(St
         }
         return all;
     };
-    let catalogue = (0..MAX_VALUES)
-        .map_while(|n| another_legal(subject.edition, subject.action, subject.part, at, current, n));
-    for value in catalogue.chain(near(current)) {
+    // The first of the catalogue is mostly enough; patterns that compare need values close by.
+    let another = |n| another_legal(subject.edition, subject.action, subject.part, at, current, n);
+    let mut values: Vec<Json> = (0..MAX_VALUES).map_while(another).collect();
+    let rest = values.split_off(values.len().min(1));
+    values.extend(near(current));
+    values.extend(rest);
+    for value in values {
         let mut words: String = value.to_string().chars().take(60).collect();
         words.insert_str(0, "is ");
         if let Some(other) = with(payload, at, value) {
@@ -251,6 +255,18 @@ pub(super) fn scalars(payload: &Json) -> Vec<String> {
     let mut all = Vec::new();
     gather(payload, "", &mut all);
     all
+}
+
+/// Every list of a payload.
+pub(super) fn lists(payload: &Json) -> Vec<String> {
+    let members = payload
+        .as_object()
+        .into_iter()
+        .flat_map(plugfest_protocol::Object::iter);
+    members
+        .filter(|(_, value)| value.as_array().is_some())
+        .map(|(name, _)| pointer::join("", name))
+        .collect()
 }
 
 fn gather(value: &Json, at: &str, all: &mut Vec<String>) {

@@ -1,7 +1,9 @@
 //! The lines of a case that the DUT has to say, from the IR alone: what each demands, whom a failure may name, and
 //! which clause it has to cite (rule 13). Nothing here is asked of the conversation: it is what that is held against.
 
-use plugfest_case::ir::{Answer, Call, Given, Kind, ObjectPattern, Span, Stmt, Until};
+use plugfest_case::ir::{
+    Answer, ArrayItem, Call, Cel, Given, Kind, ObjectPattern, Pattern, Span, Stmt, Until,
+};
 use plugfest_case::{Library, Loaded};
 use plugfest_judge::LineRef;
 use plugfest_protocol::Edition;
@@ -18,6 +20,8 @@ pub(super) struct DutLine<'l> {
     pub(super) earliest: Option<Earliest>,
     /// It opens a block that the DUT may leave out altogether.
     pub(super) may_stay_away: bool,
+    /// The names that its message binds.
+    pub(super) binds: Vec<&'l str>,
     /// Where a finding may stand and what it then cites; the line itself first, then the blocks around it.
     pub(super) blame: Vec<Blame>,
 }
@@ -32,7 +36,7 @@ pub(super) enum Says<'l> {
     /// The answer to a CALL of ours below which no answer line stands (rule 1).
     Accepts(&'l str),
     /// An evaluated expression.
-    Check,
+    Check(&'l Cel),
     /// A message that must not come.
     Never,
     /// A connection that the DUT opens.
@@ -79,6 +83,7 @@ pub(super) fn lines_of<'l>(
             format!("{} {}", s.document, s.clauses.first().map_or("", String::as_str))
         }),
         named: Vec::new(),
+        lists: Vec::new(),
         found: Vec::new(),
     };
     walk.body(&loaded.case.body, (&loaded.path, &loaded.text), &[], false, 0);
@@ -111,6 +116,8 @@ struct Walk<'l> {
     first_clause: String,
     /// CALLs by the name that they were bound to.
     named: Vec<(&'l str, &'l str)>,
+    /// The list names of the `many`s around.
+    lists: Vec<&'l str>,
     found: Vec<DutLine<'l>>,
 }
 
@@ -162,7 +169,7 @@ impl<'l> Walk<'l> {
                         false,
                     );
                 }
-                Kind::Check(_) => self.add(stmt, file, around, Says::Check, None, false),
+                Kind::Check(cel) => self.add(stmt, file, around, Says::Check(cel), None, false),
                 Kind::Never(never) if never.calls.iter().any(|c| c.speaker.role == self.dut) => {
                     let action = never.calls.first().map(|c| c.action.text.as_str());
                     self.add(stmt, file, around, Says::Never, action, false);
@@ -193,7 +200,11 @@ impl<'l> Walk<'l> {
                 Kind::Many(many) => {
                     let around = self.within(stmt, file, around);
                     let free = many.min.is_none() && !matches!(many.until, Until::Fits(_));
+                    let list = stmt.mods.bind.as_ref().map(|name| name.text.as_str());
+                    let before = self.lists.len();
+                    self.lists.extend(list);
                     self.body(&many.body, file, &around, opens || free, depth + 1);
+                    self.lists.truncate(before);
                 }
                 Kind::Either { branches } => {
                     let around = self.within(stmt, file, around);
@@ -230,6 +241,16 @@ impl<'l> Walk<'l> {
             clause: stmt.mods.per.clone().unwrap_or_else(|| self.first_clause.clone()),
         }];
         all.extend_from_slice(around);
+        all
+    }
+
+    /// The names that the message of a line binds.
+    fn binds(&self, stmt: &'l Stmt, says: &Says<'l>) -> Vec<&'l str> {
+        let mut all = self.lists.clone();
+        all.extend(stmt.mods.bind.as_ref().map(|name| name.text.as_str()));
+        for pattern in braces(says) {
+            bound_in(pattern, &mut all);
+        }
         all
     }
 
@@ -270,8 +291,35 @@ impl<'l> Walk<'l> {
                 (None, None) => None,
             },
             may_stay_away,
+            binds: self.binds(stmt, &says),
             blame,
         });
+    }
+}
+
+fn bound_in<'l>(object: &'l ObjectPattern, all: &mut Vec<&'l str>) {
+    for field in &object.fields {
+        bound_by(&field.pattern, all);
+    }
+}
+
+fn bound_by<'l>(pattern: &'l Pattern, all: &mut Vec<&'l str>) {
+    match pattern {
+        Pattern::Bind(inner, name) => {
+            all.push(&name.text);
+            bound_by(inner, all);
+        }
+        Pattern::OneOf(options) => options.iter().for_each(|p| bound_by(p, all)),
+        Pattern::Each(inner) => bound_by(inner, all),
+        Pattern::Object(object) => bound_in(object, all),
+        Pattern::Array(array) => {
+            for item in &array.items {
+                if let ArrayItem::Item(item) = item {
+                    bound_by(item, all);
+                }
+            }
+        }
+        _ => {}
     }
 }
 

@@ -14,6 +14,7 @@ use super::exceptions::{EXCEPTIONS, Exception};
 use super::lines::{DutLine, Says, lines_of};
 use super::played::{Played, play_all};
 use super::replay::{Change, Recorded};
+use super::worlds::names;
 use crate::engine::EngineError;
 
 /// So many tries are made at one doctoring.
@@ -326,7 +327,6 @@ impl Prover<'_> {
             ));
             return Ok(());
         }
-        let frames: Vec<usize> = told.lines.iter().map(|m| m.event as usize).collect();
         for line_met in body {
             let Some(n) = self
                 .lines
@@ -338,7 +338,7 @@ impl Prover<'_> {
             met[n] = true;
             let line = &self.lines[n];
             let place = line_met.event as usize;
-            let earlier: Vec<usize> = frames.iter().copied().filter(|f| *f <= place).collect();
+            let earlier = self.inputs(line, place);
             for doctoring in doctorings(line, line_met, &recorded, &earlier, self.edition) {
                 self.try_all(line, doctoring, &recorded, proof)?;
             }
@@ -358,6 +358,32 @@ impl Prover<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The messages before a check that bind a name in it; all of them where none does.
+    fn inputs(&self, line: &DutLine<'_>, place: usize) -> Vec<usize> {
+        let Says::Check(cel) = line.says else {
+            return Vec::new();
+        };
+        let names = names(&cel.text);
+        let mentioned = |met: &LineMet| {
+            self.lines.iter().any(|l| {
+                l.span == met.span
+                    && l.at.file == met.line.file
+                    && l.binds
+                        .iter()
+                        .any(|b| names.iter().any(|n| n.split('.').next() == Some(b)))
+            })
+        };
+        let before = self
+            .played
+            .outcome
+            .lines
+            .iter()
+            .filter(|m| m.event as usize <= place);
+        let (named, others): (Vec<&LineMet>, Vec<&LineMet>) = before.partition(|m| mentioned(m));
+        let inputs = if named.is_empty() { others } else { named };
+        inputs.iter().map(|m| m.event as usize).collect()
     }
 
     fn try_all(

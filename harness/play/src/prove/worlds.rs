@@ -94,7 +94,7 @@ fn options(fact: &str) -> Vec<Json> {
 }
 
 /// The dotted words of an expression.
-fn names(fact: &str) -> BTreeSet<String> {
+pub(super) fn names(fact: &str) -> BTreeSet<String> {
     fact.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
         .filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()))
         .map(str::to_owned)
