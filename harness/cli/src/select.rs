@@ -8,6 +8,11 @@
 //!
 //! `not` binds tighter than `and`, `and` tighter than `or`. A value with spaces stands in double quotes.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a faulty term is told to a person once and ends the program"
+)]
+
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use plugfest_case::Diagnostic;
 use plugfest_case::diagnostic::did_you_mean;

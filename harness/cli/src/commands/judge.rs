@@ -33,9 +33,10 @@ pub(super) fn run(global: &Global, arguments: &Judge, out: &mut Out) -> Result<u
         )));
     }
     // Only what the profile expects is looked up among the cases of today; the traces carry their own.
-    let expect = match config::is_there(global) {
-        true => config::need(global, &cases::load(global)?)?.expect,
-        false => Vec::new(),
+    let expect = if config::is_there(global) {
+        config::need(global, &cases::load(global)?)?.expect
+    } else {
+        Vec::new()
     };
     let mut results = Vec::new();
     let mut notes = Vec::new();

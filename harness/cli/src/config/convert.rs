@@ -471,7 +471,7 @@ fn value_below(
 }
 
 fn fits(kind: ValueKind, value: &toml::Value) -> Result<(), &'static str> {
-    let positive = |number: f64| number >= 0.0 && number <= MAX_SECONDS;
+    let positive = |number: f64| (0.0..=MAX_SECONDS).contains(&number);
     match (kind, value) {
         (ValueKind::Text, toml::Value::String(_))
         | (ValueKind::Int, toml::Value::Integer(_))
@@ -567,7 +567,7 @@ fn tolerance(form: &ToleranceForm, faults: &mut Faults) -> BTreeMap<String, f64>
 }
 
 fn checked(path: &[&str], seconds: f64, faults: &mut Faults) -> Option<f64> {
-    if seconds >= 0.0 && seconds <= MAX_SECONDS {
+    if (0.0..=MAX_SECONDS).contains(&seconds) {
         return Some(seconds);
     }
     faults.value(

@@ -1,4 +1,11 @@
 //! Runs the binary in a folder of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    dead_code,
+    unreachable_pub,
+    reason = "shared by several test binaries, each of which uses some of it; a test without its folder fails"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
