@@ -112,7 +112,7 @@ impl Show<'_> {
     }
 
     fn reproduce(&self, key: &CaseKey) -> String {
-        format!("{} --select role:{} {}", self.again, key.tests, key.case)
+        format!("{} {}", self.again, key.case)
     }
 
     /// Plays one case at a laid table.

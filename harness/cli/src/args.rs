@@ -42,7 +42,7 @@ pub(crate) struct Global {
     /// Only results and failures.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// More of what goes on; twice for every frame.
+    /// More of what goes on: what each case waits for.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -308,7 +308,8 @@ pub(crate) struct CsmsDevice {
     /// The address; port 0 takes a free one. The port is printed as `{"listening": PORT}`.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: SocketAddr,
-    /// A token that is accepted; may be given several times.
+    /// A token that is accepted; may be given several times. VALID-1 to VALID-32 where none is given. BLOCKED-1,
+    /// EXPIRED-1, and GROUP-1 and GROUP-2 of the group GROUP are always known as such.
     #[arg(long = "tag", value_name = "TOKEN")]
     pub(crate) tags: Vec<String>,
     /// The heartbeat interval that stations are given.

@@ -14,6 +14,8 @@ pub(crate) struct Out {
     pub(crate) colour_err: bool,
     /// Only results, no remarks.
     pub(crate) quiet: bool,
+    /// How much more is wanted.
+    pub(crate) verbose: u8,
 }
 
 impl Out {
@@ -26,6 +28,7 @@ impl Out {
             colour: !plain && io::stdout().is_terminal(),
             colour_err: !plain && io::stderr().is_terminal(),
             quiet: global.quiet,
+            verbose: global.verbose,
         }
     }
 

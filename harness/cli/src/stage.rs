@@ -20,6 +20,8 @@ pub(crate) struct Stage {
     expect: Vec<Expect>,
     strict: bool,
     colour: bool,
+    /// Whether it is said what a case waits for: where a bar shows it, and in logs where it was asked for.
+    waits: bool,
     out: Option<PathBuf>,
     counts: BTreeMap<Verdict, u32>,
     unexpected_passes: u32,
@@ -95,6 +97,7 @@ impl Stage {
             expect: setting.expect,
             strict: setting.strict,
             colour: out.colour_err,
+            waits: options.progress == Progress::Bar || out.verbose > 0,
             out: setting.folder.map(Path::to_owned),
             counts: BTreeMap::new(),
             unexpected_passes: 0,
@@ -115,6 +118,7 @@ impl Stage {
     pub(crate) fn hear(&mut self, event: RunEvent) -> u8 {
         let mut code = exit::OK;
         let event = match event {
+            RunEvent::Waiting { .. } if !self.waits => return code,
             RunEvent::Finished(result) => {
                 let result = apply(*result, &self.expect);
                 *self.counts.entry(result.verdict).or_default() += 1;

@@ -175,11 +175,12 @@ async fn one(
         host: host.to_owned(),
         limits: Limits::default(),
     };
+    let driver = driver.for_station(&share.identity);
     let mut lines = Lines::new(Source::Dial(dialer), manners, show.seed_of(&planned.line.key));
     let table = Table {
         lines: &mut lines,
         player: played.as_mut(),
-        driver,
+        driver: &driver,
         clock: Clock::real(),
         key: planned.line.key.clone(),
         listener: None,

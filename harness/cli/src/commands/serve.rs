@@ -62,7 +62,7 @@ async fn serve_station(device: &StationDevice) -> Result<u8, Failure> {
 async fn serve_csms(device: &CsmsDevice, out: &mut Out) -> Result<u8, Failure> {
     let mut config = csms::Config::new(Clock::real().now());
     config.heartbeat_interval = Duration::from_secs(device.heartbeat);
-    config.tags = device.tags.iter().map(Tag::accepted).collect();
+    config.tags = tags(&device.tags);
     let unusable = |error| Failure::undecided(format!("{} cannot be listened at: {error}", device.listen));
     let listener = TcpListener::bind(device.listen).await.map_err(unusable)?;
     let port = listener.local_addr().map_err(unusable)?.port();
@@ -78,6 +78,28 @@ async fn serve_csms(device: &CsmsDevice, out: &mut Out) -> Result<u8, Failure> {
     };
     let office = tcp::serve(csms.clone(), listener);
     until_the_end(async { office.await.map_or_else(|_| (), |()| ()) }, operator).await
+}
+
+/// The tokens of the office, by the names that `plugfest init` writes.
+fn tags(accepted: &[String]) -> Vec<Tag> {
+    let mut tags: Vec<Tag> = accepted.iter().map(Tag::accepted).collect();
+    if tags.is_empty() {
+        tags.extend((1..=32).map(|n| Tag::accepted(format!("VALID-{n}"))));
+    }
+    for (id, status, parent) in [
+        ("BLOCKED-1", "Blocked", None),
+        ("EXPIRED-1", "Expired", None),
+        ("GROUP-1", "Accepted", Some("GROUP")),
+        ("GROUP-2", "Accepted", Some("GROUP")),
+    ] {
+        let (status, parent) = (status.to_owned(), parent.map(str::to_owned));
+        tags.push(Tag {
+            status,
+            parent,
+            ..Tag::accepted(id)
+        });
+    }
+    tags
 }
 
 /// Until the input ends, the device ends, or a signal comes.

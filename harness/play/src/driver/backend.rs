@@ -130,7 +130,16 @@ pub(super) fn failed(why: impl Into<String>) -> Outcome {
 pub(super) fn excerpt(text: &str) -> String {
     const MAX: usize = 200;
     let text = text.trim();
-    let shown: String = text.chars().take(MAX).flat_map(char::escape_debug).collect();
+    // The escapes are for what is invisible; quotes and backslashes are read as they are.
+    let quoted = |c: char| matches!(c, '"' | '\'' | '\\');
+    let escaped = |c: char| {
+        if quoted(c) {
+            c.to_string()
+        } else {
+            c.escape_debug().collect()
+        }
+    };
+    let shown: String = text.chars().take(MAX).map(escaped).collect();
     if text.chars().nth(MAX).is_some() {
         format!("{shown}…")
     } else {
@@ -191,7 +200,7 @@ mod tests {
 
     #[test]
     fn foreign_text_is_shown_short_and_harmless() {
-        assert_eq!(excerpt(" a\x1b[31m\nb "), "a\\u{1b}[31m\\nb");
+        assert_eq!(excerpt(" a\x1b[31m\nb's "), "a\\u{1b}[31m\\nb's");
         assert_eq!(excerpt(&"x".repeat(300)).chars().count(), 201);
     }
 

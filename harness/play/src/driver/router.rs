@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plugfest_case::verbs::find;
+use plugfest_protocol::Json;
 use plugfest_trace::Outcome;
 use tokio::time::timeout;
 
@@ -16,6 +17,7 @@ use super::http::Http;
 use super::manual::{Manual, Prompter};
 use super::octt::OcttHttp;
 use super::stdio::Stdio;
+use super::verbs::takes;
 
 /// How long a machine may take for an action, unless the configuration says otherwise.
 const MACHINE_LIMIT: Duration = Duration::from_secs(30);
@@ -38,6 +40,8 @@ pub struct Driver {
     backends: Arc<[Entry]>,
     verbs: Arc<BTreeMap<String, usize>>,
     default: Option<usize>,
+    /// The station that an operator's actions are about, where they do not say.
+    station: Option<Arc<str>>,
 }
 
 struct Entry {
@@ -90,6 +94,7 @@ impl Driver {
             backends: backends.into(),
             verbs: Arc::new(verbs),
             default,
+            station: None,
         })
     }
 
@@ -99,6 +104,7 @@ impl Driver {
             backends: Arc::new([]),
             verbs: Arc::default(),
             default: None,
+            station: None,
         }
     }
 
@@ -113,6 +119,7 @@ impl Driver {
             backends: Arc::new([entry]),
             verbs: Arc::default(),
             default: Some(0),
+            station: None,
         }
     }
 
@@ -136,8 +143,20 @@ impl Driver {
         Ok(())
     }
 
+    /// The same driver, whose operator acts upon this station where an action does not name one: with many stations
+    /// at one CSMS nobody could know which is meant.
+    #[must_use]
+    pub fn for_station(&self, identity: &str) -> Self {
+        Self {
+            station: Some(identity.into()),
+            ..self.clone()
+        }
+    }
+
     /// Does an action, within the time limit of its back-end.
     pub async fn call(&self, call: &DriverCall) -> Outcome {
+        let named = self.named(call);
+        let call = named.as_ref().unwrap_or(call);
         if let Err(why) = call.check() {
             return failed(why);
         }
@@ -172,6 +191,18 @@ impl Driver {
     /// The name of the back-end that does the action.
     pub fn backend_of(&self, verb: &str) -> Option<&str> {
         self.route(verb).map(|entry| entry.name.as_str())
+    }
+
+    /// The call with the station that is meant, where it can name one and does not.
+    fn named(&self, call: &DriverCall) -> Option<DriverCall> {
+        let station = self.station.as_deref()?;
+        let mut args = call.args.as_object()?.clone();
+        let can_name = find(&call.verb).is_some_and(|spec| takes(spec, "station"));
+        if !can_name || args.contains_key("station") {
+            return None;
+        }
+        args.insert("station", station);
+        Some(DriverCall::new(call.verb.as_str(), Json::Object(args)))
     }
 
     fn route(&self, verb: &str) -> Option<&Entry> {
@@ -241,8 +272,6 @@ fn seconds(limit: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use plugfest_protocol::Json;
-
     use super::super::backend::BoxFuture;
     use super::super::config::{BuiltinConfig, ExecConfig, ManualConfig};
     use super::*;
@@ -296,6 +325,21 @@ mod tests {
             (driver.backend_of("ev.unplug"), driver.supports("ev.unplug")),
             (Some("me"), Support::No)
         );
+    }
+
+    #[test]
+    fn an_operator_is_told_which_station_is_meant() {
+        let driver = Driver::none().for_station("CP1");
+        let args = |call: &DriverCall| driver.named(call).map(|call| call.args.to_string());
+        let asked = |verb: &str, args: &str| DriverCall::new(verb, Json::parse(args).unwrap());
+        let told = args(&asked("csms.call", r#"{"action":"Reset"}"#));
+        assert_eq!(told.as_deref(), Some(r#"{"action":"Reset","station":"CP1"}"#));
+        assert_eq!(
+            args(&asked("csms.call", r#"{"action":"Reset","station":"CP2"}"#)),
+            None
+        );
+        assert_eq!(args(&asked("ev.plug", "{}")), None);
+        assert_eq!(Driver::none().named(&asked("csms.call", "{}")), None);
     }
 
     #[tokio::test]

@@ -1,0 +1,170 @@
+//! A run of the binary that is watched, and that takes no longer than it may.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use plugfest_play::clock::Clock;
+use plugfest_protocol::Timestamp;
+use serde_json::Value;
+
+use crate::support::{Desk, Ran};
+
+/// A process of ours that runs. It is killed, by its own id, where it is left behind.
+pub struct Live {
+    child: Child,
+    said: Receiver<Said>,
+    out: String,
+    err: String,
+    ends: Timestamp,
+}
+
+enum Said {
+    Out(String),
+    Err(String),
+}
+
+impl Live {
+    /// Starts the binary, which has so long in all.
+    pub fn start(desk: &Desk, arguments: &[&str], limit: Duration) -> Self {
+        Self::of(desk.command(arguments), limit)
+    }
+
+    /// The same with a command of one's own.
+    pub fn of(mut command: Command, limit: Duration) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (to, said) = channel();
+        follow(child.stdout.take().unwrap(), to.clone(), Said::Out);
+        follow(child.stderr.take().unwrap(), to, Said::Err);
+        Self {
+            child,
+            said,
+            out: String::new(),
+            err: String::new(),
+            ends: Clock::real().now() + limit,
+        }
+    }
+
+    /// Waits for a line with this in it.
+    #[track_caller]
+    pub fn says(&mut self, text: &str) {
+        loop {
+            match self.next() {
+                Some(line) if line.contains(text) => return,
+                Some(_) => {}
+                None => panic!("`{text}` was not said:\n{}\n{}", self.out, self.err),
+            }
+        }
+    }
+
+    /// Sends a signal to it alone.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn ends(mut self) -> Ran {
+        while self.next().is_some() {}
+        let code = self.child.wait().unwrap().code();
+        Ran {
+            code,
+            out: std::mem::take(&mut self.out),
+            err: std::mem::take(&mut self.err),
+        }
+    }
+
+    /// The next line; `None` where both streams have ended.
+    #[track_caller]
+    fn next(&mut self) -> Option<String> {
+        let now = Clock::real().now();
+        let left = if now < self.ends { self.ends.since(now) } else { Duration::ZERO };
+        match self.said.recv_timeout(left) {
+            Ok(Said::Out(line)) => {
+                self.out.push_str(&line);
+                Some(line)
+            }
+            Ok(Said::Err(line)) => {
+                self.err.push_str(&line);
+                Some(line)
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}\n{}", self.out, self.err),
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        // It has ended already where all went well.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn follow(stream: impl Read + Send + 'static, to: Sender<Said>, as_said: fn(String) -> Said) {
+    std::thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while stream.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            if to.send(as_said(text)).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+}
+
+/// A profile of a CSMS at a port, with patience for a second.
+pub fn csms_profile(port: u16) -> String {
+    format!(
+        "[dut]\nrole = \"csms\"\nprotocol = \"OCPP-1.6\"\nidentities = [\"CP-1\"]\n\
+         url = \"ws://127.0.0.1:{port}/ocpp\"\n\
+         [pools.tags]\nvalid = [\"VALID-1\", \"VALID-2\"]\ninvalid = [\"NOBODY\"]\n\
+         [timeouts]\nmessage = 1\naction = 1\nreboot = 1\nlong = 1\n"
+    )
+}
+
+/// The machine-readable result of a run.
+pub fn results(desk: &Desk, folder: &str) -> Value {
+    serde_json::from_str(&desk.read(&format!("{folder}/results.json"))).unwrap()
+}
+
+/// Who got which verdict, and by which rules, in the order of names.
+pub fn verdicts(results: &Value) -> Vec<String> {
+    let cases = results["cases"].as_array().unwrap();
+    let mut all: Vec<String> = cases
+        .iter()
+        .map(|case| {
+            let mut rules: Vec<&str> = case["findings"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|finding| finding["rule"].as_str().unwrap())
+                .collect();
+            rules.sort_unstable();
+            format!(
+                "{} {} {}: {} {rules:?}",
+                case["id"].as_str().unwrap(),
+                case["tests"].as_str().unwrap(),
+                case["variant"].as_str().unwrap(),
+                case["verdict"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+/// A port that nobody listens at.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}

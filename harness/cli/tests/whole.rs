@@ -1,0 +1,17 @@
+//! The whole binary: hostile devices, one office for many stations, secrets, signals, full disks, old traces.
+
+mod support;
+#[path = "support/live.rs"]
+mod live;
+#[path = "support/peer.rs"]
+mod peer;
+#[path = "whole_ends.rs"]
+mod whole_ends;
+#[path = "whole_hostile.rs"]
+mod whole_hostile;
+#[path = "whole_judge.rs"]
+mod whole_judge;
+#[path = "whole_office.rs"]
+mod whole_office;
+#[path = "whole_secrets.rs"]
+mod whole_secrets;
