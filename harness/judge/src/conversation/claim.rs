@@ -395,9 +395,6 @@ impl Item {
                 seq.offer_limited(message, pass, free_only, cx)
             }
             (Node::Optional(seq), _) => {
-                if pass == Pass::Pick && !seq.touched() && !seq.picks_explicitly() {
-                    return false;
-                }
                 seq.base = seq.base.or(clock);
                 seq.offer_limited(message, pass, free_only, cx)
             }

@@ -36,9 +36,15 @@ fn sources(dir: &Path, root: &Path, into: &mut Vec<Source>) {
 
 /// All cases of the project.
 pub(crate) fn library() -> Library {
+    library_of(&[])
+}
+
+/// All cases of the project, and these files.
+pub(crate) fn library_of(own: &[(&str, &str)]) -> Library {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testcases");
     let mut all = Vec::new();
     sources(&root, &root, &mut all);
+    all.extend(own.iter().map(|(path, text)| Source::new(*path, *text)));
     let (library, diagnostics) = Library::load(all, &natives());
     let errors: Vec<_> = diagnostics
         .iter()

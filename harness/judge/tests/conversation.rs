@@ -1,0 +1,242 @@
+//! The conversation against short traces: what time, repetition and order mean for a line.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a trace of a test that cannot be made is a mistake in the test"
+)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use plugfest_judge::{Outcome, Verdict, judge};
+use plugfest_protocol::{Json, Timestamp};
+use plugfest_trace::{
+    CaseSource, Cause, Data, Event, OpenConnection, Party, Premise, SCHEMA, SourceFile, What,
+};
+
+/// A trace that is written event by event.
+struct Scribe {
+    at: Timestamp,
+    events: Vec<Event>,
+}
+
+impl Scribe {
+    /// The story of a case, its connection up and its body begun.
+    fn of(dut: &str, body: &str) -> Self {
+        let text = format!("case t/case \"A case\"\n  spec OCPP-1.6 \"4.1\"\n{body}end\n");
+        let premise = Premise {
+            schema: SCHEMA.to_owned(),
+            tool: "test".to_owned(),
+            protocol: "OCPP-1.6".to_owned(),
+            dut: dut.to_owned(),
+            identity: "CP-1".to_owned(),
+            case: Some(CaseSource {
+                id: "t/case".to_owned(),
+                sha256: String::new(),
+                files: vec![SourceFile {
+                    path: "t.case".to_owned(),
+                    text,
+                }],
+            }),
+            for_values: BTreeMap::new(),
+            values: Json::empty(),
+            pics: BTreeMap::new(),
+            facts: BTreeMap::from([("boot".to_owned(), Json::from("Accepted"))]),
+            connections: vec![OpenConnection {
+                conn: 1,
+                identity: "CP-1".to_owned(),
+                subprotocol: Some("ocpp1.6".to_owned()),
+            }],
+            vary: None,
+            seed: 1,
+            driver: None,
+        };
+        let mut scribe = Self {
+            at: Timestamp::parse("2026-03-01T12:00:00Z").unwrap(),
+            events: Vec::new(),
+        };
+        scribe.add(What::Premise(Box::new(premise)));
+        scribe.stage("body")
+    }
+
+    fn add(&mut self, what: What) {
+        let seq = self.events.len() as u64;
+        let at = self.at;
+        self.events.push(Event { seq, at, what });
+    }
+
+    fn stage(mut self, name: &str) -> Self {
+        self.add(What::Stage {
+            name: name.to_owned(),
+        });
+        self
+    }
+
+    fn wait(mut self, seconds: u64) -> Self {
+        self.at = self.at.plus(Duration::from_secs(seconds));
+        self
+    }
+
+    fn tick(mut self) -> Self {
+        self.add(What::Tick);
+        self
+    }
+
+    fn frame(mut self, from: Party, text: &str) -> Self {
+        self.add(What::Frame {
+            conn: 1,
+            from,
+            opcode: 1,
+            data: Data::Text {
+                text: text.to_owned(),
+            },
+            flaws: Vec::new(),
+            cause: (from == Party::Us).then_some(Cause::Story),
+        });
+        self
+    }
+
+    fn dut(self, text: &str) -> Self {
+        self.frame(Party::Dut, text)
+    }
+
+    fn us(self, text: &str) -> Self {
+        self.frame(Party::Us, text)
+    }
+
+    /// The story is over: `finally`, the probe, the end.
+    fn over(self) -> Outcome {
+        let mut done = self.stage("finally").stage("restore").stage("probe");
+        done.add(What::End);
+        judge(&done.events).unwrap()
+    }
+}
+
+/// Rule, author's line and verdict of the findings of lines.
+fn of_lines(outcome: &Outcome) -> Vec<(&str, u32, Verdict)> {
+    let lines = outcome.findings.iter().filter(|f| f.rule.starts_with("line/"));
+    lines
+        .map(|f| (f.rule.as_str(), f.line.as_ref().map_or(0, |l| l.line), f.verdict))
+        .collect()
+}
+
+const STATUS: &str =
+    r#"[2,"1","StatusNotification",{"connectorId":1,"status":"Preparing","errorCode":"NoError"}]"#;
+const WAITS: &str = "  station: StatusNotification(connectorId: 1) { status: Preparing } within 10s\n";
+
+#[test]
+fn a_message_in_time_meets_its_line() {
+    let outcome = Scribe::of("station", WAITS)
+        .wait(9)
+        .dut(STATUS)
+        .us(r#"[3,"1",{}]"#)
+        .over();
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.reason);
+    let met = &outcome.lines[0];
+    assert_eq!(
+        met.until.unwrap().since(met.since.unwrap()),
+        Duration::from_secs(10)
+    );
+}
+
+#[test]
+fn a_message_at_its_deadline_is_in_time() {
+    let outcome = Scribe::of("station", WAITS)
+        .wait(10)
+        .dut(STATUS)
+        .us(r#"[3,"1",{}]"#)
+        .over();
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.reason);
+}
+
+#[test]
+fn a_message_behind_its_deadline_is_late_although_no_tick_came_between() {
+    let outcome = Scribe::of("station", WAITS)
+        .wait(11)
+        .dut(STATUS)
+        .us(r#"[3,"1",{}]"#)
+        .over();
+    assert_eq!(of_lines(&outcome), [("line/missing", 3, Verdict::Fail)]);
+}
+
+#[test]
+fn with_a_tick_between_the_finding_is_the_same() {
+    let outcome = Scribe::of("station", WAITS)
+        .wait(11)
+        .tick()
+        .dut(STATUS)
+        .us(r#"[3,"1",{}]"#)
+        .over();
+    assert_eq!(of_lines(&outcome), [("line/missing", 3, Verdict::Fail)]);
+}
+
+#[test]
+fn what_is_forbidden_for_a_while_may_come_when_it_is_over() {
+    let body = "  never station: Heartbeat for 10s\n  station: StatusNotification(connectorId: 1) { status: Preparing }\n";
+    let beat = r#"[2,"2","Heartbeat",{}]"#;
+    let answer = r#"[3,"2",{"currentTime":"2026-03-01T12:00:00Z"}]"#;
+    let end = |scribe: Scribe| scribe.dut(STATUS).us(r#"[3,"1",{}]"#).over();
+    let behind = end(Scribe::of("station", body).wait(11).dut(beat).us(answer));
+    assert_eq!(behind.verdict, Verdict::Pass, "{}", behind.reason);
+    let within = end(Scribe::of("station", body).wait(9).dut(beat).us(answer));
+    assert_eq!(of_lines(&within), [("line/never", 3, Verdict::Fail)]);
+}
+
+#[test]
+fn the_last_message_of_a_story_said_twice_counts_against_its_line() {
+    let once = Scribe::of("station", WAITS).dut(STATUS).us(r#"[3,"1",{}]"#);
+    let twice = once.dut(STATUS).over();
+    assert_eq!(of_lines(&twice), [("line/twice", 3, Verdict::Fail)]);
+    assert_eq!(twice.verdict, Verdict::Fail);
+}
+
+#[test]
+fn the_last_answer_of_a_story_given_twice_counts_against_its_line() {
+    let body = "  csms: ClearCache {}\n  station: => { status: Accepted }\n";
+    let answer = r#"[3,"1",{"status":"Accepted"}]"#;
+    let once = Scribe::of("station", body)
+        .us(r#"[2,"1","ClearCache",{}]"#)
+        .dut(answer);
+    let twice = once.dut(answer).over();
+    assert_eq!(of_lines(&twice), [("line/twice", 4, Verdict::Fail)]);
+    assert_eq!(twice.verdict, Verdict::Fail);
+}
+
+#[test]
+fn an_optional_that_was_passed_over_in_order_takes_nothing_any_more() {
+    let body = "  in order\n    \
+                optional station: StatusNotification(connectorId: 1, status: Finishing) { errorCode: NoError }\n    \
+                station: Heartbeat {}\n    \
+                eventually station: StatusNotification(connectorId: 1) { status: Finishing, errorCode: NoError } within 5s\n  \
+                end\n";
+    let wrong =
+        r#"[2,"1","StatusNotification",{"connectorId":1,"status":"Finishing","errorCode":"OtherError"}]"#;
+    let outcome = Scribe::of("station", body)
+        .dut(r#"[2,"2","Heartbeat",{}]"#)
+        .us(r#"[3,"2",{"currentTime":"2026-03-01T12:00:00Z"}]"#)
+        .dut(wrong)
+        .us(r#"[3,"1",{}]"#)
+        .wait(6)
+        .tick()
+        .over();
+    assert_eq!(of_lines(&outcome), [("line/missing", 6, Verdict::Fail)]);
+}
+
+#[test]
+fn an_optional_message_that_says_something_else_fails_its_line() {
+    let body = "  optional station: Authorize { idTag: \"GOOD\" }\n  station: StatusNotification(connectorId: 1) { status: Preparing }\n";
+    let authorize = |tag: &str| {
+        Scribe::of("station", body)
+            .dut(&format!(r#"[2,"2","Authorize",{{"idTag":"{tag}"}}]"#))
+            .us(r#"[3,"2",{"idTagInfo":{"status":"Accepted"}}]"#)
+            .dut(STATUS)
+            .us(r#"[3,"1",{}]"#)
+            .over()
+    };
+    assert_eq!(
+        authorize("GOOD").verdict,
+        Verdict::Pass,
+        "{}",
+        authorize("GOOD").reason
+    );
+    assert_eq!(of_lines(&authorize("BAD")), [("line/field", 3, Verdict::Fail)]);
+}
