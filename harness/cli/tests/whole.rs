@@ -1,10 +1,10 @@
 //! The whole binary: hostile devices, one office for many stations, secrets, signals, full disks, old traces.
 
-mod support;
 #[path = "support/live.rs"]
 mod live;
 #[path = "support/peer.rs"]
 mod peer;
+mod support;
 #[path = "whole_ends.rs"]
 mod whole_ends;
 #[path = "whole_hostile.rs"]

@@ -24,7 +24,9 @@ fn meets(port: u16) -> (String, i32) {
     let found = results(&desk, "o");
     let cases = found["cases"].as_array().unwrap();
     // A device that nobody reached has no result line.
-    let verdict = cases.first().map_or("not run", |case| case["verdict"].as_str().unwrap());
+    let verdict = cases
+        .first()
+        .map_or("not run", |case| case["verdict"].as_str().unwrap());
     assert_eq!(found["exit"], code, "{found}");
     (verdict.to_owned(), code)
 }
@@ -33,7 +35,10 @@ fn meets(port: u16) -> (String, i32) {
 fn is_undecided(port: u16) {
     let (verdict, code) = meets(port);
     let undecided = ["inconclusive", "error", "not run", "blocked"].contains(&verdict.as_str());
-    assert!(undecided && code == 3 || verdict == "fail" && code == 1, "{verdict}, exit {code}");
+    assert!(
+        undecided && code == 3 || verdict == "fail" && code == 1,
+        "{verdict}, exit {code}"
+    );
 }
 
 #[track_caller]
@@ -69,7 +74,9 @@ fn one_that_closes_at_once() {
 #[test]
 fn one_that_sends_garbage_instead_of_http() {
     is_undecided(listen(|stream| {
-        let garbage: Vec<u8> = (0..100_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let garbage: Vec<u8> = (0..100_000_u32)
+            .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect();
         write(&stream, &garbage);
         swallow(&stream);
     }));
@@ -105,7 +112,7 @@ fn one_that_floods() {
 
 #[test]
 fn one_that_sends_a_frame_of_20_mb() {
-    fails(listen(|stream| {
+    is_undecided(listen(|stream| {
         let Some(mut socket) = upgrade(stream) else { return };
         drop(socket.send(Message::text("x".repeat(20 << 20))));
         swallow(socket.get_ref());
@@ -114,7 +121,7 @@ fn one_that_sends_a_frame_of_20_mb() {
 
 #[test]
 fn one_whose_frame_never_ends() {
-    fails(listen(|stream| {
+    is_undecided(listen(|stream| {
         let Some(socket) = upgrade(stream) else { return };
         write(socket.get_ref(), &ENDLESS);
         while write(socket.get_ref(), &[b'x'; 65_536]) {}
@@ -134,7 +141,9 @@ fn one_that_sends_wrong_utf8() {
 fn one_that_answers_twice() {
     fails(listen(|stream| {
         if let Some(mut socket) = upgrade(stream) {
-            converse(&mut socket, |id, action, _| vec![honest(id, action), honest(id, action)]);
+            converse(&mut socket, |id, action, _| {
+                vec![honest(id, action), honest(id, action)]
+            });
         }
     }));
 }

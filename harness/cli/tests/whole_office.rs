@@ -26,9 +26,17 @@ fn desk() -> Desk {
     enter("EXPIRED-1", "Expired", "");
     for n in 0..4 {
         for member in ["A", "B"] {
-            enter(&format!("G{n}{member}"), "Accepted", &format!(",\"parent\":\"GROUP{n}\""));
+            enter(
+                &format!("G{n}{member}"),
+                "Accepted",
+                &format!(",\"parent\":\"GROUP{n}\""),
+            );
         }
-        writeln!(groups, "[[pools.groups]]\nparent = \"GROUP{n}\"\ntags = [\"G{n}A\", \"G{n}B\"]").unwrap();
+        writeln!(
+            groups,
+            "[[pools.groups]]\nparent = \"GROUP{n}\"\ntags = [\"G{n}A\", \"G{n}B\"]"
+        )
+        .unwrap();
     }
     desk.file("entries.jsonl", entries);
     let port = free_port();
@@ -69,5 +77,10 @@ fn sixteen_stations_at_once_get_the_verdicts_of_one_after_the_other() {
     assert!(passed >= 34, "only {passed} cases pass");
     // They did not wait for each other.
     let took = |results: &serde_json::Value| results["duration_ms"].as_u64().unwrap();
-    assert!(took(&many) * 2 < took(&one), "{} ms and {} ms", took(&many), took(&one));
+    assert!(
+        took(&many) * 2 < took(&one),
+        "{} ms and {} ms",
+        took(&many),
+        took(&one)
+    );
 }

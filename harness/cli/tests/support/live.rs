@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::{Desk, Ran};
 
 /// A process of ours that runs. It is killed, by its own id, where it is left behind.
-pub struct Live {
+pub(crate) struct Live {
     child: Child,
     said: Receiver<Said>,
     out: String,
@@ -27,12 +27,12 @@ enum Said {
 
 impl Live {
     /// Starts the binary, which has so long in all.
-    pub fn start(desk: &Desk, arguments: &[&str], limit: Duration) -> Self {
+    pub(crate) fn start(desk: &Desk, arguments: &[&str], limit: Duration) -> Self {
         Self::of(desk.command(arguments), limit)
     }
 
-    /// The same with a command of one's own.
-    pub fn of(mut command: Command, limit: Duration) -> Self {
+    /// Starts a command of one's own.
+    pub(crate) fn of(mut command: Command, limit: Duration) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -50,27 +50,37 @@ impl Live {
         }
     }
 
-    /// Waits for a line with this in it.
+    /// Waits until a file of the desk has a whole line, and gives it back.
     #[track_caller]
-    pub fn says(&mut self, text: &str) {
+    pub(crate) fn writes(&self, desk: &Desk, name: &str) -> String {
+        // Nobody speaks here: it is the wait between two looks.
+        let (_silent, nothing) = channel::<()>();
         loop {
-            match self.next() {
-                Some(line) if line.contains(text) => return,
-                Some(_) => {}
-                None => panic!("`{text}` was not said:\n{}\n{}", self.out, self.err),
+            if let Ok(text) = std::fs::read_to_string(desk.path().join(name))
+                && let Some(line) = text.strip_suffix('\n')
+            {
+                return line.to_owned();
             }
+            assert!(Clock::real().now() < self.ends, "{name} is not written");
+            let _nothing = nothing.recv_timeout(Duration::from_millis(20));
         }
     }
 
     /// Sends a signal to it alone.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Waits for its end.
     #[track_caller]
-    pub fn ends(mut self) -> Ran {
+    pub(crate) fn ends(mut self) -> Ran {
         while self.next().is_some() {}
         let code = self.child.wait().unwrap().code();
         Ran {
@@ -84,7 +94,11 @@ impl Live {
     #[track_caller]
     fn next(&mut self) -> Option<String> {
         let now = Clock::real().now();
-        let left = if now < self.ends { self.ends.since(now) } else { Duration::ZERO };
+        let left = if now < self.ends {
+            self.ends.since(now)
+        } else {
+            Duration::ZERO
+        };
         match self.said.recv_timeout(left) {
             Ok(Said::Out(line)) => {
                 self.out.push_str(&line);
@@ -123,7 +137,7 @@ fn follow(stream: impl Read + Send + 'static, to: Sender<Said>, as_said: fn(Stri
 }
 
 /// A profile of a CSMS at a port, with patience for a second.
-pub fn csms_profile(port: u16) -> String {
+pub(crate) fn csms_profile(port: u16) -> String {
     format!(
         "[dut]\nrole = \"csms\"\nprotocol = \"OCPP-1.6\"\nidentities = [\"CP-1\"]\n\
          url = \"ws://127.0.0.1:{port}/ocpp\"\n\
@@ -133,12 +147,12 @@ pub fn csms_profile(port: u16) -> String {
 }
 
 /// The machine-readable result of a run.
-pub fn results(desk: &Desk, folder: &str) -> Value {
+pub(crate) fn results(desk: &Desk, folder: &str) -> Value {
     serde_json::from_str(&desk.read(&format!("{folder}/results.json"))).unwrap()
 }
 
 /// Who got which verdict, and by which rules, in the order of names.
-pub fn verdicts(results: &Value) -> Vec<String> {
+pub(crate) fn verdicts(results: &Value) -> Vec<String> {
     let cases = results["cases"].as_array().unwrap();
     let mut all: Vec<String> = cases
         .iter()
@@ -164,7 +178,7 @@ pub fn verdicts(results: &Value) -> Vec<String> {
 }
 
 /// A port that nobody listens at.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept_hdr};
 
 /// Listens at a free port, and meets every connection in a thread of its own.
-pub fn listen(meet: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
+pub(crate) fn listen(meet: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let meet = Arc::new(meet);
@@ -25,18 +25,24 @@ pub fn listen(meet: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
 }
 
 /// Upgrades a connection to OCPP 1.6; `None` where the other side left before.
-pub fn upgrade(stream: TcpStream) -> Option<WebSocket<TcpStream>> {
+pub(crate) fn upgrade(stream: TcpStream) -> Option<WebSocket<TcpStream>> {
     upgrade_with(stream, &[])
 }
 
 /// The same with headers of one's own in the answer.
-pub fn upgrade_with(stream: TcpStream, headers: &[(&'static str, String)]) -> Option<WebSocket<TcpStream>> {
+pub(crate) fn upgrade_with(
+    stream: TcpStream,
+    headers: &[(&'static str, String)],
+) -> Option<WebSocket<TcpStream>> {
     #[expect(clippy::result_large_err, reason = "the type of the library's callback")]
     let answer = |_: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         let own = response.headers_mut();
         own.insert("Sec-WebSocket-Protocol", HeaderValue::from_static("ocpp1.6"));
         for (name, value) in headers {
-            own.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+            own.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).unwrap(),
+            );
         }
         Ok(response)
     };
@@ -44,21 +50,26 @@ pub fn upgrade_with(stream: TcpStream, headers: &[(&'static str, String)]) -> Op
 }
 
 /// Reads until the other side is gone.
-pub fn swallow(mut stream: &TcpStream) {
+pub(crate) fn swallow(mut stream: &TcpStream) {
     let mut rest = [0; 4096];
     while stream.read(&mut rest).is_ok_and(|read| read > 0) {}
 }
 
 /// Writes as it is, until the other side has had enough. True where all was taken.
-pub fn write(mut stream: &TcpStream, bytes: &[u8]) -> bool {
+pub(crate) fn write(mut stream: &TcpStream, bytes: &[u8]) -> bool {
     stream.write_all(bytes).is_ok()
 }
 
 /// Meets every CALL with what `answer` says: its message id, action and payload are given.
-pub fn converse(socket: &mut WebSocket<TcpStream>, answer: impl Fn(&str, &str, &Value) -> Vec<String>) {
+pub(crate) fn converse(
+    socket: &mut WebSocket<TcpStream>,
+    answer: impl Fn(&str, &str, &Value) -> Vec<String>,
+) {
     while let Ok(message) = socket.read() {
         let Message::Text(text) = message else { continue };
-        let Ok(frame) = serde_json::from_str::<Value>(&text) else { continue };
+        let Ok(frame) = serde_json::from_str::<Value>(&text) else {
+            continue;
+        };
         if frame[0] != 2 {
             continue;
         }
@@ -72,7 +83,7 @@ pub fn converse(socket: &mut WebSocket<TcpStream>, answer: impl Fn(&str, &str, &
 }
 
 /// The answer of an honest CSMS.
-pub fn honest(id: &str, action: &str) -> String {
+pub(crate) fn honest(id: &str, action: &str) -> String {
     let now = Clock::real().now().to_rfc3339();
     let payload = match action {
         "BootNotification" => json!({"status": "Accepted", "currentTime": now, "interval": 300}),
