@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plugfest_case::ir::Item;
 use plugfest_protocol::{Edition, Timestamp};
 use plugfest_trace::{Event, Premise, What};
 
@@ -16,6 +15,7 @@ use crate::facts::Facts;
 use crate::finding::Finding;
 use crate::rows::Rows;
 use crate::run_event::Row;
+use crate::script::Script;
 use crate::verdict::Verdict;
 use crate::watch::Watch;
 
@@ -88,18 +88,24 @@ pub struct Outcome {
 impl Session {
     /// Judges from a premise on; the premise itself is the first event and is not fed again.
     pub fn new(premise: &Premise, at: Timestamp) -> Result<(Self, Vec<Command>), SessionError> {
+        Self::by(&Script::of(premise)?, premise, at)
+    }
+
+    /// As [`Self::new`], with the case of the premise read before: a script of another premise tells another story.
+    pub fn by(
+        script: &Script,
+        premise: &Premise,
+        at: Timestamp,
+    ) -> Result<(Self, Vec<Command>), SessionError> {
         let edition = Edition::by_name(&premise.protocol)
             .ok_or_else(|| SessionError::Protocol(premise.protocol.clone()))?;
         let watch = Watch::of(premise).ok_or_else(|| SessionError::Protocol(premise.protocol.clone()))?;
         let mut commands = Vec::new();
-        let conversation = match &premise.case {
-            None => None,
-            Some(_) => {
-                let mut conversation = Conversation::new(setting(premise, edition)?);
-                commands = conversation.begin(at, watch.facts());
-                Some(conversation)
-            }
-        };
+        let conversation = setting(premise, script, edition)?.map(|setting| {
+            let mut conversation = Conversation::new(setting);
+            commands = conversation.begin(at, watch.facts());
+            conversation
+        });
         let session = Self {
             watch,
             conversation,
@@ -313,44 +319,18 @@ pub fn judge<'a>(events: impl IntoIterator<Item = &'a Event>) -> Result<Outcome,
     Ok(session.outcome())
 }
 
-/// What the case text of a premise says.
-fn setting(premise: &Premise, edition: &'static Edition) -> Result<Setting, SessionError> {
-    let source = premise
-        .case
-        .as_ref()
-        .ok_or_else(|| SessionError::NoCase(String::new()))?;
+/// What a premise says of its case.
+fn setting(
+    premise: &Premise,
+    script: &Script,
+    edition: &'static Edition,
+) -> Result<Option<Setting>, SessionError> {
     let dialect = dialect(edition).ok_or_else(|| SessionError::Protocol(premise.protocol.clone()))?;
-    let mut case = None;
-    let mut states = BTreeMap::new();
-    let mut files = Vec::new();
-    for (index, file) in source.files.iter().enumerate() {
-        files.push((file.path.clone(), Arc::<str>::from(file.text.as_str())));
-        if !file.path.ends_with(".case") && !file.path.ends_with(".state") {
-            // The vocabulary of the protocol travels along for people; it decides nothing here.
-            continue;
-        }
-        let parsed = plugfest_case::parse(&file.path, &file.text);
-        if let Some(problem) = parsed
-            .1
-            .iter()
-            .find(|d| d.severity == plugfest_case::Severity::Error)
-        {
-            return Err(SessionError::Case(format!("{}: {}", file.path, problem.message)));
-        }
-        for item in parsed.0.items {
-            match item {
-                Item::Case(found) if index == 0 && found.id == source.id => case = Some(Arc::new(found)),
-                Item::Case(_) => {}
-                Item::State(state) => {
-                    states.insert(state.name.text.clone(), (Arc::new(state), index));
-                }
-            }
-        }
-    }
-    Ok(Setting {
-        case: case.ok_or_else(|| SessionError::NoCase(source.id.clone()))?,
-        states,
-        files,
+    Ok(script.case.as_ref().map(|case| Setting {
+        case: Arc::clone(case),
+        states: script.states.clone(),
+        files: script.files.clone(),
+        programs: script.programs.clone(),
         edition,
         dialect,
         dut: premise.dut.clone(),
@@ -360,7 +340,7 @@ fn setting(premise: &Premise, edition: &'static Edition) -> Result<Setting, Sess
         driver: premise.driver.clone(),
         vary: premise.vary.unwrap_or(0),
         linked: !premise.connections.is_empty(),
-    })
+    }))
 }
 
 fn millis(duration: std::time::Duration) -> u64 {

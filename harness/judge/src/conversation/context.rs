@@ -1,6 +1,5 @@
 //! What every step of a conversation works on: names, facts, commands out, findings out.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use super::{Command, LineMet};
 use crate::dialect::Dialect;
 use crate::facts::Facts;
 use crate::finding::{Finding, Level, LineRef};
+use crate::script::Programs;
 use crate::verdict::Verdict;
 
 /// The texts of a case and of the states that it uses.
@@ -79,8 +79,7 @@ pub(super) struct Cx {
     pub(super) taken: Vec<(u32, String, bool, Finding)>,
     /// How much of the time was waiting that the story imposes.
     pub(super) waited: Duration,
-    /// Parsed expressions by their text: reading one costs far more than evaluating it.
-    programs: RefCell<BTreeMap<String, Arc<Program>>>,
+    pub(super) programs: Programs,
     vary: u64,
     pub(super) choices: Vec<(u32, u32)>,
 }
@@ -112,7 +111,7 @@ impl Cx {
             last: BTreeMap::new(),
             taken: Vec::new(),
             waited: Duration::ZERO,
-            programs: RefCell::new(BTreeMap::new()),
+            programs: Programs::default(),
             vary,
             choices: Vec::new(),
         }
@@ -120,14 +119,7 @@ impl Cx {
 
     /// The program of an expression.
     pub(super) fn program(&self, text: &str) -> Result<Arc<Program>, String> {
-        if let Some(program) = self.programs.borrow().get(text) {
-            return Ok(Arc::clone(program));
-        }
-        let program = Arc::new(Program::parse(text).map_err(|e| e.to_string())?);
-        self.programs
-            .borrow_mut()
-            .insert(text.to_owned(), Arc::clone(&program));
-        Ok(program)
+        self.programs.of(text)
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -24,6 +24,7 @@ use plugfest_trace::{Event, Outcome as DriverOutcome, What};
 use crate::facts::Facts;
 use crate::finding::{Finding, LineRef};
 use crate::rule::{AnswerSeen, Context, Seen};
+use crate::script::Programs;
 use crate::verdict::Verdict;
 use claim::{Got, Message, Pass};
 use context::{Cx, Story};
@@ -193,6 +194,8 @@ pub(crate) struct Conversation {
     ended: Option<Finding>,
     aftermath: Vec<Finding>,
     unclaimed: Vec<u64>,
+    /// Somebody broke the run off.
+    broken_off: bool,
     strict: bool,
     probed: Option<Timestamp>,
     probe_call: Option<(u32, String)>,
@@ -211,6 +214,8 @@ pub(crate) struct Setting {
     pub(crate) states: BTreeMap<String, (Arc<plugfest_case::ir::State>, usize)>,
     /// Path and text of each file; the case's own is the first.
     pub(crate) files: Vec<(String, Arc<str>)>,
+    /// Its expressions, as far as they have been read.
+    pub(crate) programs: Programs,
     /// The edition.
     pub(crate) edition: &'static plugfest_protocol::Edition,
     /// Its dialect.
@@ -274,6 +279,7 @@ impl Conversation {
         };
         let mut cx = Cx::new(story, &setting.dut, values, Facts::default(), setting.vary);
         cx.linked = setting.linked;
+        cx.programs = setting.programs;
         let frame = cx.values.scopes.open(setting.for_values);
         let case = setting.case;
         Self {
@@ -287,6 +293,7 @@ impl Conversation {
             ended: None,
             aftermath: Vec::new(),
             unclaimed: Vec::new(),
+            broken_off: false,
             strict: case.header.strict,
             probed: None,
             probe_call: None,
@@ -674,6 +681,10 @@ impl Conversation {
                 self.seq.dialled(Some(&said), &mut self.cx);
             }
             What::Interrupted { by } => {
+                self.broken_off = true;
+                if matches!(self.stage, Stage::Finally | Stage::Probe) {
+                    self.enter_stage(Stage::Restore);
+                }
                 if self.stage < Stage::Finally {
                     self.stop_with(Verdict::Inconclusive, &format!("the run was broken off by {by}"));
                 }
@@ -764,7 +775,8 @@ impl Conversation {
                     );
                 }
                 self.ended = Some(finding);
-                self.enter_stage(Stage::Finally);
+                // Who breaks a run off does not want to wait: only what was changed at the device is put back.
+                self.enter_stage(if self.broken_off { Stage::Restore } else { Stage::Finally });
             }
             _ => {
                 self.aftermath.push(finding);
@@ -774,6 +786,11 @@ impl Conversation {
     }
 
     fn next_stage(&mut self) {
+        if self.broken_off && self.stage == Stage::Restore {
+            self.stage = Stage::Done;
+            self.cx.commands.push(Command::Done);
+            return;
+        }
         self.enter_stage(match self.stage {
             Stage::Given => Stage::Body,
             Stage::Body => Stage::Finally,

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use plugfest_judge::{Command, Forbidden, Outcome, Overlay, Session, SessionError, Stage, conform};
+use plugfest_judge::{Command, Forbidden, Outcome, Overlay, Script, Session, SessionError, Stage, conform};
 use plugfest_protocol::{Edition, Frame, Json, Part, Timestamp, read_frame};
 use plugfest_trace::{Cause, Data, Event, Party, Premise, What};
 
@@ -51,6 +51,7 @@ impl From<Change> for Edit {
 pub(super) struct Recorded {
     pub(super) edition: &'static Edition,
     pub(super) premise: Premise,
+    script: Script,
     pub(super) events: Vec<Event>,
     /// The frame of each event, where it is one.
     pub(super) frames: Vec<Option<(u32, Party, Frame)>>,
@@ -59,7 +60,7 @@ pub(super) struct Recorded {
 }
 
 impl Recorded {
-    /// Reads the frames of a trace; `None` where it has no premise or its story never began.
+    /// Reads the frames of a trace; `None` where it has no premise that can be read, or its story never began.
     pub(super) fn new(edition: &'static Edition, events: Vec<Event>) -> Option<Self> {
         let What::Premise(premise) = &events.first()?.what else {
             return None;
@@ -74,6 +75,7 @@ impl Recorded {
         let body = stage("body")?..stage("finally").unwrap_or(events.len());
         Some(Self {
             edition,
+            script: Script::of(&premise).ok()?,
             premise,
             events,
             frames,
@@ -105,7 +107,7 @@ impl Recorded {
         edit: &Edit,
         watch: Option<&mut dyn FnMut(usize, Vec<Forbidden>)>,
     ) -> Result<Outcome, SessionError> {
-        let (session, commands) = Session::new(&self.premise, self.events[0].at)?;
+        let (session, commands) = Session::by(&self.script, &self.premise, self.events[0].at)?;
         let mut replay = Replay {
             edition: self.edition,
             recorded: self,
