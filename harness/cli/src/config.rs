@@ -29,7 +29,7 @@ const PLAIN: &str = "protocol = \"OCPP-1.6\"
 identity = \"PLUGFEST-1\"
 [pools.tags]
 valid = [\"VALID-1\", \"VALID-2\"]
-invalid = [\"UNKNOWN-1\"]
+invalid = [\"UNKNOWN-1\", \"UNKNOWN-2\", \"UNKNOWN-3\", \"UNKNOWN-4\", \"UNKNOWN-5\", \"UNKNOWN-6\"]
 blocked = [\"BLOCKED-1\"]
 expired = [\"EXPIRED-1\"]
 [[pools.groups]]

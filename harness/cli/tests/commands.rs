@@ -1,5 +1,8 @@
 //! The commands that need no device.
-#![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do, the test cannot")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a helper of a test cannot do, the test cannot"
+)]
 
 mod support;
 

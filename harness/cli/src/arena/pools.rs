@@ -96,6 +96,17 @@ impl Share {
         root
     }
 
+    /// The same share with another of the tags that nobody knows: a station may remember the last one as refused.
+    pub(crate) fn turned(&self, pools: &Pools, turn: usize) -> Self {
+        let mut share = self.clone();
+        if let Some(unknown) = pools.tags.get("invalid").filter(|tags| !tags.is_empty()) {
+            share
+                .tags
+                .insert("invalid", unknown[turn % unknown.len()].clone());
+        }
+        share
+    }
+
     /// How much it has that others may lack.
     pub(crate) fn wealth(&self) -> usize {
         self.tags.len()
@@ -207,6 +218,18 @@ mod tests {
             valid: true,
             ..Needs::default()
         }));
+    }
+
+    #[test]
+    fn unknown_tags_are_used_in_turn() {
+        let mut pools = pools(&["V1"], 0);
+        let share = shares(&pools, &identities(1), 1, false).remove(0);
+        assert_eq!(share.turned(&pools, 3), share, "there is none");
+        pools
+            .tags
+            .insert("invalid", vec!["U1".to_owned(), "U2".to_owned()]);
+        let tags = [0, 1, 2].map(|turn| share.turned(&pools, turn).tags["invalid"].clone());
+        assert_eq!(tags, ["U1", "U2", "U1"]);
     }
 
     #[test]

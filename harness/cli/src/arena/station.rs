@@ -72,7 +72,12 @@ pub(crate) async fn play(
         };
         let start = Start {
             identity: share.identity.clone(),
-            values: chosen.clone(),
+            values: values(
+                &config.values,
+                &config.timeouts,
+                &config.tolerance,
+                &share.turned(&config.pools, place),
+            ),
             pics: codes.clone(),
             facts,
             driver: Some(able.clone()),

@@ -227,7 +227,10 @@ fn profile(init: &Init, facts: &Facts, told: Option<&Told>) -> String {
         ""
     };
     line(&format!("valid = [\"VALID-1\", \"VALID-2\"]{todo}"));
-    line("invalid = [\"UNKNOWN-1\"]");
+    line("# Used in turn, because a station may remember one as refused.");
+    line(
+        "invalid = [\"UNKNOWN-1\", \"UNKNOWN-2\", \"UNKNOWN-3\", \"UNKNOWN-4\", \"UNKNOWN-5\", \"UNKNOWN-6\"]",
+    );
     line("blocked = [\"BLOCKED-1\"]");
     line("expired = [\"EXPIRED-1\"]");
     line("\n[[pools.groups]]\nparent = \"GROUP\"\ntags = [\"GROUP-1\", \"GROUP-2\"]");

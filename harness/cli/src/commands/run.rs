@@ -71,6 +71,7 @@ pub(super) fn run(global: &Global, arguments: &Run, out: &mut Out) -> Result<u8,
 
     stage.hear(RunEvent::Planned(announced(
         &planned, &whom, arguments, seed, start,
+        &marker,
     )));
     if let Whom::Device(config, _) = &whom
         && config.dut.role() == "csms"
@@ -294,7 +295,14 @@ fn folder(wanted: Option<&Path>, start: Timestamp) -> Result<PathBuf, Failure> {
 }
 
 /// What is said before the first action.
-fn announced(planned: &[Planned], whom: &Whom, arguments: &Run, seed: u64, started: Timestamp) -> Plan {
+fn announced(
+    planned: &[Planned],
+    whom: &Whom,
+    arguments: &Run,
+    seed: u64,
+    started: Timestamp,
+    marker: &Marker,
+) -> Plan {
     let played = || planned.iter().filter(|planned| planned.passed_over.is_none());
     let mut facts = BTreeMap::new();
     let mut fact = |name: &str, value: String| facts.insert(name.to_owned(), value);
@@ -338,6 +346,10 @@ fn announced(planned: &[Planned], whom: &Whom, arguments: &Run, seed: u64, start
             (dut, by_hand.map(|planned| planned.needs.hands).sum())
         }
     };
+    // A URL may carry what nobody is to read.
+    let shown = |text: String| marker.mark_text(&text).into_owned();
+    let dut = shown(dut);
+    let facts = facts.into_iter().map(|(name, value)| (name, shown(value))).collect();
     Plan {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         seed,
