@@ -1,6 +1,11 @@
 //! The one place where Ctrl-C and SIGTERM are heard.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
+
+/// Signals that come within this of the first are the same wish.
+const ONE_WISH: Duration = Duration::from_secs(1);
 
 /// A channel that shows `Some("SIGINT")` or `Some("SIGTERM")` once the person, or the system, wants the run to end.
 /// Must be called inside a runtime. The second signal ends the process at once.
@@ -13,7 +18,7 @@ pub(crate) fn interrupt() -> std::io::Result<watch::Receiver<Option<String>>> {
 /// The same for a run that has runtimes of its own: the signals are heard in a thread that ends with the process.
 pub(crate) fn into_channel(sender: watch::Sender<Option<String>>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build()?;
     let signals = {
         let _inside = runtime.enter();
@@ -33,6 +38,13 @@ async fn hear(mut signals: Signals, sender: watch::Sender<Option<String>>) {
         }
         new
     });
+    // One wish can come twice: many supervisors signal the process and its group.
+    let swallow = async {
+        loop {
+            signals.next().await;
+        }
+    };
+    let _elapsed = tokio::time::timeout(ONE_WISH, swallow).await;
     let second = signals.next().await;
     let code = plugfest_reports::exit::of_interruption(second).unwrap_or(plugfest_reports::exit::SIGINT);
     std::process::exit(code.into());

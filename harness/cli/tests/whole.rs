@@ -1,4 +1,9 @@
 //! The whole binary: hostile devices, one office for many stations, secrets, signals, full disks, old traces.
+#![allow(
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "what a helper of a test cannot do, the test cannot"
+)]
 
 #[path = "support/live.rs"]
 mod live;

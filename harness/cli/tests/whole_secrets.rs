@@ -80,7 +80,7 @@ fn artefacts(folder: &Path, ran: &Ran) -> Vec<(String, String)> {
 #[track_caller]
 fn keeps_quiet(desk: &Desk, ran: &Ran) -> String {
     let all = artefacts(&desk.path().join("o"), ran);
-    assert!(all.len() >= 2 + 4 + 1, "reports and a trace are there");
+    assert!(all.len() > 2 + 4, "reports and a trace are there");
     let mut told = Vec::new();
     for (name, text) in &all {
         for needle in [PASSWORD, TOKEN].into_iter().flat_map(needles) {

@@ -240,3 +240,18 @@ fn an_optional_message_that_says_something_else_fails_its_line() {
     );
     assert_eq!(of_lines(&authorize("BAD")), [("line/field", 3, Verdict::Fail)]);
 }
+
+#[test]
+fn a_message_that_two_lines_forbid_counts_against_both() {
+    let body = "  never station: Heartbeat until end should\n  never station: Heartbeat until end\n  \
+                station: StatusNotification(connectorId: 1) { status: Preparing }\n";
+    let outcome = Scribe::of("station", body)
+        .dut(r#"[2,"2","Heartbeat",{}]"#)
+        .us(r#"[3,"2",{"currentTime":"2026-03-01T12:00:00Z"}]"#)
+        .over();
+    assert_eq!(
+        of_lines(&outcome),
+        [("line/never", 3, Verdict::Warn), ("line/never", 4, Verdict::Fail)]
+    );
+    assert_eq!(outcome.verdict, Verdict::Fail);
+}

@@ -70,8 +70,7 @@ pub(super) fn run(global: &Global, arguments: &Run, out: &mut Out) -> Result<u8,
     out.flush()?;
 
     stage.hear(RunEvent::Planned(announced(
-        &planned, &whom, arguments, seed, start,
-        &marker,
+        &planned, &whom, arguments, seed, start, &marker,
     )));
     if let Whom::Device(config, _) = &whom
         && config.dut.role() == "csms"
@@ -349,7 +348,10 @@ fn announced(
     // A URL may carry what nobody is to read.
     let shown = |text: String| marker.mark_text(&text).into_owned();
     let dut = shown(dut);
-    let facts = facts.into_iter().map(|(name, value)| (name, shown(value))).collect();
+    let facts = facts
+        .into_iter()
+        .map(|(name, value)| (name, shown(value)))
+        .collect();
     Plan {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         seed,

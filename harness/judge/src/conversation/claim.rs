@@ -5,10 +5,9 @@
 //! finding "before line n"). Within a pass: free lines that stand before the next line in order, that line, the free
 //! lines behind it, then open blocks from the top.
 
-use plugfest_case::ir::{AnswerForm, Call, Kind, NeverScope, ObjectPattern, Pattern, Until};
+use plugfest_case::ir::{AnswerForm, Call, Kind, ObjectPattern, Pattern, Until};
 use plugfest_protocol::{Json, ObjectType, Part, Timestamp};
 
-use super::Forbidden;
 use super::advance::answers_to;
 use super::context::Cx;
 use super::pattern::{Bound, Mismatch};
@@ -236,76 +235,9 @@ impl Seq {
     fn all_free(&self, cx: &Cx) -> bool {
         (0..self.items.len()).all(|i| self.is_free(i, cx))
     }
-
-    /// The first `never` that forbids this message.
-    pub(super) fn forbidding(&self, message: Message<'_>, cx: &Cx) -> Option<Item> {
-        self.items[self.phase..self.next]
-            .iter()
-            .find_map(|item| item.forbidding(message, cx))
-    }
-}
-
-impl Seq {
-    /// What open `never`s forbid here.
-    pub(super) fn forbidden(&self, cx: &Cx, into: &mut Vec<Forbidden>) {
-        for item in &self.items[self.phase..self.next] {
-            if item.open() {
-                item.forbidden(cx, into);
-            }
-        }
-    }
 }
 
 impl Item {
-    /// What this item forbids, if it is a `never` or holds one.
-    pub(super) fn forbidden(&self, cx: &Cx, into: &mut Vec<Forbidden>) {
-        let calls = match &self.node {
-            Node::Never(calls, NeverScope::For(_), Some(_)) | Node::Never(calls, NeverScope::UntilEnd, _) => {
-                calls
-            }
-            Node::AnyOrder(members) => return members.iter().for_each(|m| m.forbidden(cx, into)),
-            Node::InOrder(seq) | Node::Optional(seq) => return seq.forbidden(cx, into),
-            Node::Either(e) => {
-                if let Some(chosen) = e.chosen {
-                    e.branches[chosen].1.forbidden(cx, into);
-                }
-                return;
-            }
-            _ => return,
-        };
-        for call in calls.iter().filter(|call| cx.is_dut(&call.speaker)) {
-            let mut pattern = call.payload.clone();
-            if let Some(picks) = &call.picks {
-                pattern.fields.extend(picks.fields.iter().cloned());
-            }
-            if let (Some(line), Ok(overlay)) = (cx.line(self), cx.values.build(&pattern, self.frame)) {
-                into.push(Forbidden {
-                    line,
-                    span: self.stmt.span,
-                    action: call.action.text.clone(),
-                    payload: overlay.onto(cx.story.edition, &call.action.text),
-                });
-            }
-        }
-    }
-
-    fn forbidding(&self, message: Message<'_>, cx: &Cx) -> Option<Item> {
-        if !self.open() {
-            return None;
-        }
-        match &self.node {
-            Node::Never(calls, NeverScope::For(_), Some(_)) => calls
-                .iter()
-                .any(|call| forbids(call, self.frame, message, cx))
-                .then(|| self.clone()),
-            Node::AnyOrder(members) => members.iter().find_map(|m| m.forbidding(message, cx)),
-            Node::InOrder(seq) | Node::Optional(seq) => seq.forbidding(message, cx),
-            Node::Either(e) => e.chosen.and_then(|c| e.branches[c].1.forbidding(message, cx)),
-            Node::Reach(reach) => reach.child.as_ref().and_then(|c| c.forbidding(message, cx)),
-            _ => None,
-        }
-    }
-
     fn offer(
         &mut self,
         message: Message<'_>,
@@ -770,7 +702,13 @@ pub(super) fn picked(call: &Call, cx: &Cx) -> ObjectPattern {
     }
 }
 
-fn verify(call: &Call, frame: FrameId, action: &str, payload: &Json, cx: &Cx) -> Result<Bound, Mismatch> {
+pub(super) fn verify(
+    call: &Call,
+    frame: FrameId,
+    action: &str,
+    payload: &Json,
+    cx: &Cx,
+) -> Result<Bound, Mismatch> {
     let ty = object_type(cx, action, Part::Request);
     let mut bound = Bound::new();
     if let Some(picks) = &call.picks {
@@ -793,14 +731,6 @@ fn free_key(expect: &Expect, frame: FrameId, cx: &Cx) -> (String, Vec<Json>) {
         })
         .collect();
     (expect.call.action.text.clone(), values)
-}
-
-/// True if a message is one that a `never` names.
-pub(super) fn forbids(call: &Call, frame: FrameId, message: Message<'_>, cx: &Cx) -> bool {
-    let Message::Call { action, payload, .. } = message else {
-        return false;
-    };
-    call.action.text == action && cx.is_dut(&call.speaker) && verify(call, frame, action, payload, cx).is_ok()
 }
 
 /// Matches an answer against the forms of its line.

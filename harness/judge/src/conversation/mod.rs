@@ -7,6 +7,7 @@ mod claim;
 mod config;
 mod context;
 mod expire;
+mod never;
 mod pattern;
 mod scope;
 mod sent;
@@ -399,14 +400,10 @@ impl Conversation {
 
     /// What the DUT must not say at this moment.
     pub(crate) fn forbidden(&self) -> Vec<Forbidden> {
-        let mut all = Vec::new();
-        if self.stage <= Stage::Body {
-            for watcher in &self.cx.watchers {
-                watcher.forbidden(&self.cx, &mut all);
-            }
-            self.seq.forbidden(&self.cx, &mut all);
+        if self.stage > Stage::Body {
+            return Vec::new();
         }
-        all
+        self.cx.forbidden(&self.seq)
     }
 
     /// Where the story stands.
@@ -533,14 +530,12 @@ impl Conversation {
     }
 
     fn call_of_dut(&mut self, message: Message<'_>, conn: u32, id: &str, action: &str) {
-        let forbidden = self.seq.forbidding(message, &self.cx).or_else(|| {
-            self.cx
-                .watchers
-                .iter()
-                .find(|w| watches(w, message, &self.cx))
-                .cloned()
-        });
-        if let Some(line) = forbidden.filter(|_| self.running()) {
+        let forbidding = if self.running() {
+            self.cx.forbidding(&self.seq, message)
+        } else {
+            Vec::new()
+        };
+        for line in forbidding {
             let mut finding = self.cx.finding(
                 &line,
                 Some(action),
@@ -776,7 +771,11 @@ impl Conversation {
                 }
                 self.ended = Some(finding);
                 // Who breaks a run off does not want to wait: only what was changed at the device is put back.
-                self.enter_stage(if self.broken_off { Stage::Restore } else { Stage::Finally });
+                self.enter_stage(if self.broken_off {
+                    Stage::Restore
+                } else {
+                    Stage::Finally
+                });
             }
             _ => {
                 self.aftermath.push(finding);
@@ -898,16 +897,6 @@ fn keys_of(body: &[Stmt], keys: &mut Vec<String>) {
             _ => {}
         }
     }
-}
-
-/// True if a `never … until end` forbids this message.
-fn watches(item: &tree::Item, message: Message<'_>, cx: &Cx) -> bool {
-    let tree::Node::Never(calls, ..) = &item.node else {
-        return false;
-    };
-    calls
-        .iter()
-        .any(|call| claim::forbids(call, item.frame, message, cx))
 }
 
 impl Seq {

@@ -26,12 +26,14 @@ pub(super) struct Watched {
     pub(super) last: usize,
 }
 
-/// Everything that can be made wrong about a line.
+/// Everything that can be made wrong about a line. `earlier` are the messages that a check could rest on, `before` is the
+/// one before which this line's message must not come.
 pub(super) fn doctorings(
     line: &DutLine<'_>,
     met: &LineMet,
     recorded: &Recorded,
     earlier: &[usize],
+    before: Option<usize>,
     edition: &'static Edition,
 ) -> Vec<Doctoring> {
     let place = usize::try_from(met.event).unwrap_or(usize::MAX);
@@ -43,7 +45,11 @@ pub(super) fn doctorings(
         place,
     };
     match line.says {
-        Says::Call(call) => table.of_call(&call.action.text),
+        Says::Call(call) => {
+            let mut all = table.of_call(&call.action.text);
+            all.extend(before.map(|other| one("before its turn", Change::Before(place, other))));
+            all
+        }
         Says::Answer(answer, action) => table.of_answer(&answer.forms, action),
         Says::Accepts(action) => table.of_answer(&[], action),
         Says::Check(_) => vec![table.of_check(earlier)],

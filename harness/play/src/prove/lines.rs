@@ -18,6 +18,8 @@ pub(super) struct DutLine<'l> {
     pub(super) should: bool,
     /// `after` or `every` stands on it.
     pub(super) earliest: Option<Earliest>,
+    /// Its CALL has a place in the order of its phase (rule 5).
+    pub(super) ordered: bool,
     /// It opens a block that the DUT may leave out altogether.
     pub(super) may_stay_away: bool,
     /// The names that its message binds.
@@ -84,6 +86,7 @@ pub(super) fn lines_of<'l>(
         }),
         named: Vec::new(),
         lists: Vec::new(),
+        order: Order::AsWritten,
         found: Vec::new(),
     };
     walk.body(&loaded.case.body, (&loaded.path, &loaded.text), &[], false, 0);
@@ -118,7 +121,17 @@ struct Walk<'l> {
     named: Vec<(&'l str, &'l str)>,
     /// The list names of the `many`s around.
     lists: Vec<&'l str>,
+    order: Order,
     found: Vec<DutLine<'l>>,
+}
+
+/// How a block orders its members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    AsWritten,
+    Pinned,
+    /// `any order`, and blocks whose members need not come at all.
+    Free,
 }
 
 impl<'l> Walk<'l> {
@@ -188,26 +201,35 @@ impl<'l> Walk<'l> {
                 }
                 Kind::AnyOrder { body } | Kind::InOrder { body } => {
                     let around = self.within(stmt, file, around);
+                    let pinned = matches!(stmt.kind, Kind::InOrder { .. });
+                    let order = if pinned { Order::Pinned } else { Order::Free };
+                    let outer = std::mem::replace(&mut self.order, order);
                     self.body(body, file, &around, opens, depth + 1);
+                    self.order = outer;
                 }
                 Kind::Repeat { body, .. } | Kind::Each { body, .. } | Kind::If { body, .. } => {
                     self.body(body, file, around, opens, depth + 1);
                 }
                 Kind::Optional { body } => {
                     let around = self.within(stmt, file, around);
+                    let outer = std::mem::replace(&mut self.order, Order::Free);
                     self.body(body, file, &around, true, depth + 1);
+                    self.order = outer;
                 }
                 Kind::Many(many) => {
                     let around = self.within(stmt, file, around);
+                    let outer = std::mem::replace(&mut self.order, Order::Free);
                     let free = many.min.is_none() && !matches!(many.until, Until::Fits(_));
                     let list = stmt.mods.bind.as_ref().map(|name| name.text.as_str());
                     let before = self.lists.len();
                     self.lists.extend(list);
                     self.body(&many.body, file, &around, opens || free, depth + 1);
                     self.lists.truncate(before);
+                    self.order = outer;
                 }
                 Kind::Either { branches } => {
                     let around = self.within(stmt, file, around);
+                    let outer = std::mem::replace(&mut self.order, Order::Free);
                     let nothing = branches.iter().any(|b| b.nothing_within.is_some());
                     for branch in branches {
                         let before = self.found.len();
@@ -226,6 +248,7 @@ impl<'l> Walk<'l> {
                             }
                         }
                     }
+                    self.order = outer;
                 }
                 _ => {}
             }
@@ -289,6 +312,16 @@ impl<'l> Walk<'l> {
                 (Some(timing), _) => bounded(timing).then_some(Earliest::After),
                 (None, Some(timing)) => bounded(timing).then_some(Earliest::Every),
                 (None, None) => None,
+            },
+            ordered: match says {
+                Says::Call(call) => {
+                    let free = self
+                        .edition
+                        .action(&call.action.text)
+                        .is_some_and(|a| a.free_order);
+                    self.order == Order::Pinned || (self.order == Order::AsWritten && !free)
+                }
+                _ => false,
             },
             may_stay_away,
             binds: self.binds(stmt, &says),

@@ -10,9 +10,11 @@ mod fields;
 mod lines;
 mod played;
 mod proof;
+mod prover;
 mod replay;
 mod worlds;
 
 pub use exceptions::{EXCEPTIONS, Exception};
 pub use played::{Played, play_all};
-pub use proof::{LineProof, Outcome, Proof, Unmet, prove};
+pub use proof::{LineProof, Outcome, Proof, Unmet};
+pub use prover::prove;

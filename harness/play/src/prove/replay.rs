@@ -38,6 +38,8 @@ pub(super) enum Change {
     Late(usize, Option<Timestamp>),
     /// The message comes at that moment already.
     Early(usize, Timestamp),
+    /// The message comes before that event.
+    Before(usize, usize),
 }
 
 impl From<Change> for Edit {
@@ -84,7 +86,7 @@ impl Recorded {
     }
 
     /// The action of the CALL of that event.
-    fn action(&self, i: usize) -> Option<&str> {
+    pub(super) fn action(&self, i: usize) -> Option<&str> {
         match self.frames.get(i)? {
             Some((_, _, Frame::Call { action, .. })) => Some(action),
             _ => None,
@@ -98,6 +100,17 @@ impl Recorded {
             self.frames[i].as_ref().is_some_and(|(c, by, answer)| {
                 c == conn && by != from && !matches!(answer, Frame::Call { .. }) && answer.id() == frame.id()
             })
+        })
+    }
+
+    /// True where neither of us did anything between two events but answer.
+    pub(super) fn same_phase(&self, from: usize, to: usize) -> bool {
+        (from..to).all(|i| match (&self.events[i].what, &self.frames[i]) {
+            (What::Frame { from: Party::Us, .. }, Some((_, _, Frame::Call { .. }))) => false,
+            (What::Asked { .. } | What::Performed { .. } | What::Link { .. } | What::Stage { .. }, _) => {
+                false
+            }
+            _ => true,
         })
     }
 
@@ -163,6 +176,12 @@ impl Replay<'_> {
                 applied = true;
                 self.early(*place, *at);
             }
+            if let Change::Before(place, other) = change
+                && *other == i
+            {
+                applied = true;
+                self.early(*place, event.at);
+            }
             if let (Change::Late(_, Some(until)), true) = (change, held.is_some())
                 && event.at > *until
             {
@@ -184,7 +203,11 @@ impl Replay<'_> {
                     (applied, held) = (true, Some(i));
                     continue;
                 }
-                Change::Early(place, _) if *place == i || recorded.reply_to(*place) == Some(i) => continue,
+                Change::Early(place, _) | Change::Before(place, _)
+                    if *place == i || recorded.reply_to(*place) == Some(i) =>
+                {
+                    continue;
+                }
                 Change::Replace(texts) if texts.iter().any(|(place, _)| *place == i) => {
                     applied = texts.last().is_some_and(|(place, _)| *place == i);
                     self.note(i);
