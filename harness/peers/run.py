@@ -113,7 +113,8 @@ def docs():
         print("| case | rule | pointer | reason |\n|---|---|---|---|")
         for it in expected:
             case = " ".join(filter(None, [it["case"], it.get("variant")]))
-            pointer = f"`{it['pointer']}`" if "pointer" in it else ""
+            # The empty pointer is the whole payload.
+            pointer = f"`{it['pointer']}`" if it.get("pointer") else "whole" if "pointer" in it else ""
             print(f"| `{case}` | `{it['rule']}` | {pointer} | {it['reason'].replace('|', chr(92) + '|')} |")
         print()
 

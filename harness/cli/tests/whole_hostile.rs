@@ -124,7 +124,7 @@ fn one_whose_frame_never_ends() {
     is_undecided(listen(|stream| {
         let Some(socket) = upgrade(stream) else { return };
         write(socket.get_ref(), &ENDLESS);
-        while write(socket.get_ref(), &[b'x'; 65_536]) {}
+        while write(socket.get_ref(), &vec![b'x'; 65_536]) {}
     }));
 }
 

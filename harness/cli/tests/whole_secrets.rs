@@ -18,7 +18,8 @@ const PASSWORD: &str = "Pa55/w+rd?Zzk9";
 const TOKEN: &str = "TOK3N-q8Zr5LmX";
 
 fn hex(secret: &str) -> String {
-    secret.bytes().map(|byte| format!("{byte:02x}")).collect()
+    let digits: Vec<String> = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }
 
 /// Percent-encoded: every byte, or only those that must be.

@@ -26,7 +26,9 @@ pub(super) fn run(global: &Global, files: &[PathBuf], strict: bool, out: &mut Ou
     let everything = files.is_empty();
     let about: Vec<String> = named.iter().map(|source| source.path.clone()).collect();
     let (library, found) = Library::load(beside(cases::embedded(), named), &cases::natives());
-    let ours = |diagnostic: &Diagnostic| everything || about.contains(&diagnostic.file);
+    // An id that is taken is told at whichever file comes second; with any error nothing runs.
+    let ours =
+        |diagnostic: &Diagnostic| everything || diagnostic.is_error() || about.contains(&diagnostic.file);
     let found: Vec<Diagnostic> = found.into_iter().chain(lint(&library)).filter(ours).collect();
     for diagnostic in &found {
         let text = library.text(&diagnostic.file).unwrap_or_default();

@@ -103,14 +103,15 @@ impl Recorded {
         })
     }
 
-    /// True where neither of us did anything between two events but answer.
+    /// True where our side did nothing between two events but answer.
     pub(super) fn same_phase(&self, from: usize, to: usize) -> bool {
-        (from..to).all(|i| match (&self.events[i].what, &self.frames[i]) {
-            (What::Frame { from: Party::Us, .. }, Some((_, _, Frame::Call { .. }))) => false,
-            (What::Asked { .. } | What::Performed { .. } | What::Link { .. } | What::Stage { .. }, _) => {
-                false
-            }
-            _ => true,
+        (from..to).all(|i| {
+            let called = matches!(&self.frames[i], Some((_, Party::Us, Frame::Call { .. })));
+            let acted = matches!(
+                self.events[i].what,
+                What::Asked { .. } | What::Performed { .. } | What::Link { .. } | What::Stage { .. }
+            );
+            !called && !acted
         })
     }
 
