@@ -469,6 +469,19 @@ impl Lines {
         let offers: Vec<String> = head.subprotocols().map(str::to_owned).collect();
         self.numbers += 1;
         let conn = self.numbers;
+        if head.raw.is_empty() {
+            // Nothing was said, so there is nothing to judge.
+            self.ready.push_back(What::Refused {
+                conn,
+                identity,
+                by: Party::Dut,
+                request: None,
+                response: None,
+                reason: format!("cut before a request (from {address})"),
+                flaws: Vec::new(),
+            });
+            return;
+        }
         let refusal = self.refusal(&identity, head);
         if let Some((status, reason)) = refusal {
             let response = status.map(|code| Head {

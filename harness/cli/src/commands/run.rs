@@ -83,6 +83,7 @@ pub(super) fn run(global: &Global, arguments: &Run, out: &mut Out) -> Result<u8,
     signals::into_channel(breaker.clone())
         .map_err(|error| Failure::undecided(format!("no signals: {error}")))?;
     let (events, heard) = mpsc::channel();
+    let again = again(global, arguments, seed);
     let show = Show {
         library: &library,
         planned: &planned,
@@ -90,16 +91,23 @@ pub(super) fn run(global: &Global, arguments: &Run, out: &mut Out) -> Result<u8,
         traces: Some(folder.join(TRACES)),
         seed,
         vary: arguments.vary.unwrap_or(0),
-        again: again(global, arguments, seed),
+        again: again.clone(),
         interrupt: interrupt.clone(),
         events,
     };
     let mut story = 0;
     let played = std::thread::scope(|scope| {
         let arena = scope.spawn(|| play(show, &whom, shares, arguments));
-        for event in heard {
-            match &event {
-                RunEvent::Finished(result) => story += result.duration_ms,
+        for mut event in heard {
+            match &mut event {
+                RunEvent::Finished(result) => {
+                    story += result.duration_ms;
+                    // The embedded devices have both sides, and what was asked for beside the case is known here.
+                    if matches!(whom, Whom::Embedded(_)) {
+                        let key = &result.planned.key;
+                        result.reproduce = format!("{again} --select role:{} {}", key.tests, key.case);
+                    }
+                }
                 // Said once, at the end.
                 RunEvent::Interrupted { .. } => continue,
                 _ => {}
