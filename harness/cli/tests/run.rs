@@ -1,4 +1,8 @@
 //! `plugfest run` on the embedded devices: reports, selection, parts, known failures, and what comes after a run.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a helper of a test cannot do, the test cannot"
+)]
 
 mod support;
 
@@ -55,11 +59,12 @@ fn the_embedded_devices_pass_every_case() {
         let trace = case["trace"].as_str().unwrap();
         assert!(desk.path().join(trace).exists(), "{trace}");
     }
-    for file in ["junit.xml", "summary.md", "report.html"] {
-        assert!(
-            desk.read(&format!("out/{file}")).contains("remote/stop"),
-            "{file}"
-        );
+    for (file, says) in [
+        ("junit.xml", "remote/stop"),
+        ("report.html", "remote/stop"),
+        ("summary.md", "pass"),
+    ] {
+        assert!(desk.read(&format!("out/{file}")).contains(says), "{file}");
     }
     let listed: Value = serde_json::from_str(&desk.run(&["list", "--json"]).exits(0).out).unwrap();
     let wanted: usize = listed
@@ -205,7 +210,13 @@ fn the_same_seed_tells_the_same_story() {
     let story = |folder: &str, seed: &str| {
         desk.run(&["run", "-q", "remote/stop", "--seed", seed, "--out", folder])
             .exits(0);
-        desk.read(&format!("{folder}/traces/remote.stop.station.trace"))
+        // The key of a WebSocket handshake is random by its nature, and the library of the device draws it.
+        let trace = desk.read(&format!("{folder}/traces/remote.stop.station.trace"));
+        trace
+            .lines()
+            .filter(|line| !line.contains("Sec-WebSocket-Key"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let first = story("a", "11");
     assert_eq!(first, story("b", "11"));
