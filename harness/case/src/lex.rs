@@ -133,6 +133,17 @@ pub(crate) const MODIFIERS: &[&str] = &[
     "at",
 ];
 
+/// The modifiers that may stand before a line.
+const LEADING: &[&str] = &["eventually", "should", "unprompted"];
+
+/// What stands behind the modifiers before a line.
+pub(crate) fn behind_leading(mut line: &str) -> &str {
+    while LEADING.contains(&&line[..identifier_len(line)]) {
+        line = line[identifier_len(line)..].trim_start();
+    }
+    line
+}
+
 /// One token.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Token<'t> {

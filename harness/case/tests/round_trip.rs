@@ -563,3 +563,21 @@ proptest! {
         }
     }
 }
+
+/// An answer with a word before it belongs to the `many` above it, as one without.
+#[test]
+fn an_unprompted_answer_stays_inside_its_many() {
+    let text = "state charging \"Charging\"\n  reach\n    many station: Heartbeat {}\n      unprompted station: => {}\n  end\nend\n";
+    let (file, found) = parse("t", text);
+    assert!(found.is_empty(), "{}", found[0].line(text));
+    let Item::State(state) = &file.items[0] else {
+        panic!("a state was written");
+    };
+    let Kind::Many(many) = &state.ways[0].body[0].kind else {
+        panic!("a `many` was written");
+    };
+    assert_eq!(many.body.len(), 2);
+    assert_eq!(state.ways[0].body.len(), 1);
+    let printed = print(&file);
+    assert_eq!(meaning(&file), meaning(&parse("t", &printed).0), "{printed}");
+}

@@ -437,15 +437,9 @@ impl Parser<'_> {
         let line_end = self.text[self.pos..]
             .find('\n')
             .map_or(self.text.len(), |i| self.pos + i);
-        let mut rest = self.text[self.pos..line_end].trim_start();
-        while let Some(word) = ["eventually", "should", "unprompted"]
-            .iter()
-            .find(|w| rest.starts_with(**w))
-        {
-            rest = rest[word.len()..].trim_start();
-            if rest.is_empty() || rest.starts_with('#') {
-                return false;
-            }
+        let rest = lex::behind_leading(self.text[self.pos..line_end].trim_start());
+        if rest.is_empty() || rest.starts_with('#') {
+            return false;
         }
         let word = &rest[..lex::identifier_len(rest)];
         word != "until" && !lex::MODIFIERS.contains(&word)
@@ -573,6 +567,7 @@ impl Parser<'_> {
             .map(str::trim_start)
             .find(|line| !line.is_empty() && !line.starts_with('#'));
         let Some(line) = next else { return false };
+        let line = lex::behind_leading(line);
         let role = &line[..lex::identifier_len(line)];
         let after = line[role.len()..].trim_start_matches(|c: char| c == '#' || c.is_ascii_digit());
         lex::ROLES.contains(&role)
