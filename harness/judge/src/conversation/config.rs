@@ -148,10 +148,7 @@ impl Configure {
         let Got::Result(payload) = got else {
             self.give_up(
                 Verdict::Blocked,
-                format!(
-                    "the configuration CALL was answered by {}",
-                    super::claim::said(got)
-                ),
+                format!("the configuration CALL was answered by {}", super::fit::said(got)),
             );
             return true;
         };

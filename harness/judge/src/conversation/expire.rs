@@ -336,7 +336,7 @@ impl Item {
     pub(super) fn describe(&self, cx: &Cx) -> String {
         match &self.node {
             Node::Expect(e) => {
-                let picks = super::claim::picked(&e.call, cx);
+                let picks = super::fit::picked(&e.call, cx);
                 let rest: Vec<_> = e
                     .call
                     .payload
@@ -366,7 +366,7 @@ impl Item {
                 let forms: Vec<_> = answer
                     .forms
                     .iter()
-                    .map(|f| super::claim::describe_form(f, self.frame, cx))
+                    .map(|f| super::fit::describe_form(f, self.frame, cx))
                     .collect();
                 forms.join(" or ")
             }

@@ -3,8 +3,9 @@
 use plugfest_case::ir::{Call, NeverScope};
 
 use super::Forbidden;
-use super::claim::{Message, verify};
+use super::claim::Message;
 use super::context::Cx;
+use super::fit::verify;
 use super::tree::{Item, Node, Seq};
 
 impl Cx {

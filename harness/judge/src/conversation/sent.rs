@@ -6,8 +6,8 @@ use plugfest_case::ir::{AnswerForm, Kind, WelcomeForm};
 use plugfest_protocol::{Json, Part};
 use plugfest_trace::Outcome;
 
-use super::claim::object_type;
 use super::context::Cx;
+use super::fit::object_type;
 use super::pattern::Bound;
 use super::tree::{Item, Node, Prompt, Sending, Seq, bind_message};
 use crate::verdict::Verdict;
