@@ -1,8 +1,10 @@
 //! Who may charge: tokens, the cache, the local list, the CSMS (OCPP 1.6 §3.5, §3.10, §4.1).
 
+use std::collections::BTreeSet;
+
 use plugfest_protocol::{Json, Timestamp, object};
 
-use super::config_keys::LIST_MAX_LENGTH;
+use super::config_keys::{LIST_LENGTH_LIMIT, LIST_PART_LIMIT};
 use super::connector::{Phase, Trouble};
 use super::device::{Device, Floating, Registration};
 use super::outgoing::{Outgoing, Purpose};
@@ -77,7 +79,7 @@ impl Cache {
 /// The local authorization list (§3.5.2), which only the CSMS changes.
 #[derive(Debug, Default)]
 pub(super) struct LocalList {
-    pub(super) version: i64,
+    version: i64,
     entries: Vec<(String, TagInfo)>,
 }
 
@@ -89,13 +91,18 @@ impl LocalList {
             .map(|(_, info)| info)
     }
 
+    /// What GetLocalListVersion tells: 0 says that the list is empty, whatever came last (§5.10).
+    pub(super) const fn version(&self) -> i64 {
+        if self.entries.is_empty() { 0 } else { self.version }
+    }
+
     /// SendLocalList (§5.15): the status of its answer. A list that does not fit changes nothing.
     pub(super) fn update(&mut self, request: &Json) -> &'static str {
         let Some(version) = request.get("listVersion").and_then(Json::as_i64) else {
             return "Failed";
         };
         let full = request.get("updateType").and_then(Json::as_str) == Some("Full");
-        if !full && version <= self.version {
+        if !full && version <= self.version() {
             return "VersionMismatch";
         }
         let updates = request
@@ -103,7 +110,7 @@ impl LocalList {
             .and_then(Json::as_array)
             .unwrap_or_default();
         // Errata 3.52: 0 and -1 have a meaning of their own in GetLocalListVersion.
-        if version < 1 || updates.len() > LIST_MAX_LENGTH {
+        if version < 1 || updates.len() > LIST_PART_LIMIT || names_twice(updates) {
             return "Failed";
         }
         let mut entries = if full { Vec::new() } else { self.entries.clone() };
@@ -116,21 +123,30 @@ impl LocalList {
                 .iter()
                 .position(|(known, _)| known.eq_ignore_ascii_case(tag));
             match (known, info) {
-                // In a full list every entry says what it is about, and says it once.
-                (Some(_), _) | (None, None) if full => return "Failed",
+                // In a full list every entry says what the token is worth (§7.1).
+                (_, None) if full => return "Failed",
                 (Some(at), Some(info)) => entries[at].1 = info,
                 (Some(at), None) => drop(entries.remove(at)),
                 (None, Some(info)) => entries.push((tag.to_owned(), info)),
                 (None, None) => {}
             }
         }
-        if entries.len() > LIST_MAX_LENGTH {
+        if entries.len() > LIST_LENGTH_LIMIT {
             return "Failed";
         }
         self.entries = entries;
         self.version = version;
         "Accepted"
     }
+}
+
+/// Whether a token stands there more than once, which no update may (§6.41).
+fn names_twice(updates: &[Json]) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut tags = updates
+        .iter()
+        .filter_map(|update| update.get("idTag").and_then(Json::as_str));
+    tags.any(|tag| !seen.insert(tag.to_ascii_lowercase()))
 }
 
 /// What a token is asked about for.
@@ -490,8 +506,44 @@ mod tests {
             )),
             "Failed"
         );
-        assert_eq!(list.version, 2, "a failed update changes nothing");
+        let twice = vec![entry("X", "Accepted"), entry("x", "Blocked")];
+        assert_eq!(list.update(&send(3, "Differential", twice)), "Failed");
+        let nothing_said = vec![object! { "idTag": "X" }];
+        assert_eq!(list.update(&send(3, "Full", nothing_said)), "Failed");
+        assert_eq!(list.update(&send(0, "Full", vec![])), "Failed");
+        assert_eq!(list.version(), 2, "a failed update changes nothing");
         assert_eq!(list.update(&send(4, "Full", vec![])), "Accepted");
         assert_eq!(list.get("C"), None);
+    }
+
+    #[test]
+    fn an_empty_list_is_version_0_and_a_long_one_fails() {
+        let mut list = LocalList::default();
+        let entries = |range: std::ops::Range<usize>| {
+            let info = object! { "status": "Accepted" };
+            let entries = range.map(|n| object! { "idTag": format!("T{n}"), "idTagInfo": &info });
+            entries.collect::<Vec<Json>>()
+        };
+        let send = |version: i64, kind: &str, entries: Vec<Json>| {
+            object! { "listVersion": version, "updateType": kind, "localAuthorizationList": entries }
+        };
+        let too_many = entries(0..LIST_PART_LIMIT + 1);
+        assert_eq!(list.update(&send(1, "Full", too_many)), "Failed");
+        let first = entries(0..LIST_PART_LIMIT);
+        assert_eq!(list.update(&send(1, "Full", first)), "Accepted");
+        let over = entries(LIST_PART_LIMIT..LIST_LENGTH_LIMIT + 1);
+        assert_eq!(list.update(&send(2, "Differential", over)), "Failed");
+        let rest = entries(LIST_PART_LIMIT..LIST_LENGTH_LIMIT);
+        assert_eq!(list.update(&send(2, "Differential", rest)), "Accepted");
+        assert_eq!((list.entries.len(), list.version()), (LIST_LENGTH_LIMIT, 2));
+        let gone = object! { "listVersion": 9, "updateType": "Full" };
+        assert_eq!(list.update(&gone), "Accepted");
+        assert_eq!(list.version(), 0);
+        let anew = entries(0..1);
+        assert_eq!(
+            list.update(&send(1, "Differential", anew)),
+            "Accepted",
+            "1 is more than 0"
+        );
     }
 }

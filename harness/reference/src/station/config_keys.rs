@@ -167,8 +167,8 @@ impl Settings {
         made.writable("WebSocketPingInterval", Kind::Whole(0, LONGEST), "60");
         if makeup.local_list {
             made.writable("LocalAuthListEnabled", Kind::Flag, "true");
-            made.whole("LocalAuthListMaxLength", LIST_MAX_LENGTH as i64);
-            made.whole("SendLocalListMaxLength", LIST_MAX_LENGTH as i64);
+            made.whole("LocalAuthListMaxLength", LIST_LENGTH_LIMIT as i64);
+            made.whole("SendLocalListMaxLength", LIST_PART_LIMIT as i64);
         }
         made
     }
@@ -345,8 +345,10 @@ impl Setting {
     }
 }
 
-/// How many tokens fit into the local list, and into one SendLocalList.
-pub(crate) const LIST_MAX_LENGTH: usize = 100;
+/// How many tokens fit into the local list.
+pub(crate) const LIST_LENGTH_LIMIT: usize = 100;
+/// How many tokens may come in one SendLocalList.
+pub(crate) const LIST_PART_LIMIT: usize = 60;
 
 fn profiles(makeup: &Makeup) -> Vec<&'static str> {
     let mut profiles = vec!["Core"];

@@ -348,7 +348,7 @@ impl Device {
 
     fn list_version(&self) -> i64 {
         if self.store.settings.flag("LocalAuthListEnabled") {
-            self.store.list.version
+            self.store.list.version()
         } else {
             -1
         }

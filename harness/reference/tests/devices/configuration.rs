@@ -1,4 +1,4 @@
-//! GetConfiguration, ChangeConfiguration, ClearCache, DataTransfer, the local list.
+//! GetConfiguration, ChangeConfiguration, ClearCache, DataTransfer.
 
 use plugfest_protocol::{Json, object};
 use plugfest_reference::station::Makeup;
@@ -145,32 +145,6 @@ async fn without_a_cache_there_is_nothing_to_clear() {
     world.expect(
         "< ClearCache
            > Rejected",
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_local_list_goes_before_the_cache_and_conflicts_are_told() {
-    let world = World::of(Makeup::default()).booted().await;
-    world.set("LocalPreAuthorize", "true").await;
-    let entry = object! { "idTag": "LOCAL", "idTagInfo": object! { "status": "Accepted" } };
-    let list = object! { "listVersion": 7, "updateType": "Full", "localAuthorizationList": vec![entry] };
-    world.operator("SendLocalList", list).await;
-    world.operator("GetLocalListVersion", object! {}).await;
-    assert_eq!(world.results().pop().unwrap(), object! { "listVersion": 7 });
-    world.hands("ev.plug", object! {}).await;
-    world.frames();
-    world.hands("token.present", object! { "token": "LOCAL" }).await;
-    world.expect(
-        "> StartTransaction 1 LOCAL
-           < Invalid 100
-         > StatusNotification 1 Charging
-           <
-         > StatusNotification 0 Available LocalListConflict
-           <
-         > StopTransaction 100 DeAuthorized
-           <
-         > StatusNotification 1 Finishing
-           <",
     );
 }
 

@@ -10,6 +10,7 @@ mod boot;
 mod configuration;
 mod handshake;
 mod hostile;
+mod local_list;
 mod many;
 mod metering;
 mod offline;

@@ -153,16 +153,42 @@ impl World {
         self.pass(1).await;
     }
 
+    /// The operator sends something, and this is the first line of what the station answers, as [`World::expect`]
+    /// would show it. What else was seen is forgotten.
+    #[track_caller]
+    pub(crate) fn asks(
+        &self,
+        action: &'static str,
+        payload: Json,
+        answer: &'static str,
+    ) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        async move {
+            self.frames();
+            self.operator(action, payload.clone()).await;
+            let frames = self.frames();
+            let told = frames.iter().find_map(|line| line.strip_prefix("  > "));
+            assert_eq!(
+                told.map(str::trim),
+                Some(answer),
+                "{caller}: {action} {payload}: {frames:#?}"
+            );
+        }
+    }
+
     /// Sets a configuration key.
     pub(crate) async fn set(&self, key: &str, value: &str) {
-        self.operator("ChangeConfiguration", object! { "key": key, "value": value })
+        let payload = object! { "key": key, "value": value };
+        self.asks("ChangeConfiguration", payload, "Accepted").await;
+    }
+
+    /// What the station says a configuration key is.
+    pub(crate) async fn setting(&self, key: &str) -> Option<String> {
+        self.operator("GetConfiguration", object! { "key": vec![Json::from(key)] })
             .await;
-        let frames = self.frames();
-        assert_eq!(
-            frames.last().map(String::as_str),
-            Some("  > Accepted"),
-            "{key}={value}: {frames:?}"
-        );
+        let answer = self.results().pop()?;
+        let value = answer.pointer("/configurationKey/0/value")?;
+        value.as_str().map(str::to_owned)
     }
 
     /// The tap loses what the filter names.
@@ -414,7 +440,7 @@ fn line(direction: char, frame: &Frame) -> String {
                 .to_owned()
         }
         Frame::CallResult { payload, .. } => {
-            let fields = ["/status", "/idTagInfo/status", "/transactionId"];
+            let fields = ["/status", "/idTagInfo/status", "/transactionId", "/listVersion"];
             let words: Vec<String> = fields.iter().filter_map(|field| text(payload, field)).collect();
             format!("  {direction} {}", words.join(" ")).trim_end().to_owned()
         }
