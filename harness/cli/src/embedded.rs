@@ -9,7 +9,7 @@ use plugfest_play::driver::{Backend, BoxFuture, Driver, DriverCall, Support};
 use plugfest_play::transport::{Acceptor, Dialer};
 use plugfest_protocol::{Json, Object, Timestamp};
 use plugfest_reference::csms::{self, Csms, Tag};
-use plugfest_reference::station::{self, Makeup, Station};
+use plugfest_reference::station::{self, Makeup, Reservations, Station};
 use plugfest_trace::Outcome;
 
 /// The identity of the embedded station.
@@ -34,6 +34,7 @@ pub(crate) fn makeups() -> Vec<Dressed> {
             Makeup {
                 fixed_cable: true,
                 lock: false,
+                reservations: Reservations::Connector,
                 ..plain.clone()
             },
         ),
@@ -63,6 +64,7 @@ pub(crate) fn makeups() -> Vec<Dressed> {
             "online-only",
             Makeup {
                 offline_start: false,
+                reservations: Reservations::Refused,
                 ..plain.clone()
             },
         ),
@@ -70,6 +72,15 @@ pub(crate) fn makeups() -> Vec<Dressed> {
             "no-reader",
             Makeup {
                 reader: false,
+                ..plain.clone()
+            },
+        ),
+        dressed(
+            "core-only",
+            Makeup {
+                local_list: false,
+                remote_trigger: false,
+                reservations: Reservations::Absent,
                 ..plain
             },
         ),
@@ -85,7 +96,7 @@ impl Dressed {
             yes("Core", true),
             yes("FirmwareManagement", false),
             yes("LocalAuthListManagement", makeup.local_list),
-            yes("Reservation", false),
+            yes("Reservation", makeup.reservations.possible()),
             yes("SmartCharging", false),
             yes("RemoteTrigger", makeup.remote_trigger),
             ("connectors".to_owned(), Json::from(i64::from(makeup.connectors))),

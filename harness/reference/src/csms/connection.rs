@@ -27,6 +27,7 @@ pub(super) struct Order {
 struct InFlight {
     id: String,
     action: String,
+    payload: Json,
     deadline: Timestamp,
 }
 
@@ -113,11 +114,16 @@ impl<'a> Connection<'a> {
         let text = Frame::Call {
             id: id.clone(),
             action: action.clone(),
-            payload,
+            payload: payload.clone(),
         }
         .to_text();
         let deadline = self.csms.now().plus(self.csms.message_timeout());
-        self.in_flight = Some(InFlight { id, action, deadline });
+        self.in_flight = Some(InFlight {
+            id,
+            action,
+            payload,
+            deadline,
+        });
         let said = self.link.say(Say::Text(text));
         let outcome = if said {
             Outcome::Done
@@ -170,6 +176,19 @@ impl<'a> Connection<'a> {
 
     fn finish(&mut self, result: &Json) {
         let Some(call) = self.in_flight.take() else { return };
+        if let Some(answer) = result.get("payload") {
+            let mut office = self.csms.office();
+            let next = office.concluded(&self.identity, &call.action, &call.payload, answer);
+            if let Some((action, payload)) = next {
+                // Nobody waits for this one: the office sends it of its own accord.
+                let (sent, _nobody) = oneshot::channel();
+                self.waiting.push_back(Order {
+                    action: action.to_owned(),
+                    payload,
+                    sent,
+                });
+            }
+        }
         let mut record = object! { "action": call.action };
         if let (Json::Object(members), Some(result)) = (&mut record, result.as_object()) {
             for (key, value) in result.iter() {

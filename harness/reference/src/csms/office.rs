@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 
 use super::config::{Config, KnownStation, Registration, Tag};
 use super::connection::Order;
+use super::lists::List;
+use super::reservations::Reservations;
 
 /// How many records of one kind are kept; the oldest go.
 const MOST_RECORDS: usize = 2_000;
@@ -33,6 +35,8 @@ pub(super) struct StationFile {
     pub(super) booted: Option<Registration>,
     /// Messages that a pending station was asked for by TriggerMessage.
     pub(super) triggered: BTreeSet<String>,
+    /// The local authorization list that it has.
+    pub(super) list: List,
     /// The way to its connection, and the number of that connection.
     pub(super) line: Option<(u64, mpsc::Sender<Order>)>,
     wrong_passwords: u32,
@@ -103,6 +107,7 @@ pub(super) struct Office {
     pub(super) stations: BTreeMap<String, StationFile>,
     tags: BTreeMap<String, Tag>,
     transactions: VecDeque<Transaction>,
+    pub(super) reservations: Reservations,
     next_transaction: i32,
     records: BTreeMap<&'static str, VecDeque<Json>>,
     next_connection: u64,
@@ -141,6 +146,7 @@ impl Office {
                 .map(|tag| (tag.id.to_ascii_lowercase(), tag.clone()))
                 .collect(),
             transactions: VecDeque::new(),
+            reservations: Reservations::default(),
             next_transaction: config.first_transaction,
             records: BTreeMap::new(),
             next_connection: 0,
@@ -221,8 +227,19 @@ impl Office {
     }
 
     /// What stands in the books, of one station or of all. `None` where there is no such kind.
-    pub(super) fn records(&self, kind: &str, station: Option<&str>) -> Option<Json> {
+    pub(super) fn records(&mut self, kind: &str, station: Option<&str>) -> Option<Json> {
         let wanted = |of: &str| station.is_none_or(|station| station == of);
+        if kind == "reservations" {
+            let all = self.reservations.standing(self.now);
+            let some = all.filter(|(of, _)| wanted(of)).map(|(_, json)| json);
+            return Some(Json::from(some.collect::<Vec<_>>()));
+        }
+        if kind == "local_lists" {
+            let all = self.stations.iter().filter(|(of, _)| wanted(of));
+            return Some(Json::from(
+                all.map(|(of, file)| file.list.to_json(of)).collect::<Vec<_>>(),
+            ));
+        }
         if kind == "transactions" {
             let all = self.transactions.iter().filter(|it| wanted(&it.station));
             return Some(Json::from(all.map(Transaction::to_json).collect::<Vec<_>>()));
@@ -301,6 +318,13 @@ impl Office {
             .and_then(Json::as_str)
             .unwrap_or("Invalid")
             .to_owned();
+        if let (Some(reservation), "Accepted") = (
+            request.get("reservationId").and_then(Json::as_i64),
+            status.as_str(),
+        ) {
+            let parent = info.get("parentIdTag").and_then(Json::as_str);
+            self.reservations.redeemed(station, reservation, tag, parent);
+        }
         let id = self.next_transaction;
         self.next_transaction = id.checked_add(1).unwrap_or(1);
         if self.transactions.len() >= MOST_TRANSACTIONS {
@@ -361,6 +385,15 @@ impl Office {
             Some(tag) => object! { "idTagInfo": self.tag_info(tag) },
             None => Json::empty(),
         }
+    }
+
+    /// Whether a station's transaction of that id has ended.
+    pub(super) fn has_ended(&self, station: &str, id: i64) -> bool {
+        let own = |it: &&Transaction| it.station == station && i64::from(it.id) == id;
+        self.transactions
+            .iter()
+            .find(own)
+            .is_some_and(|it| it.end.is_some())
     }
 
     /// A connector is Available: whoever charged there is gone, even if nobody ever says so.

@@ -93,8 +93,10 @@ impl Office {
             .get("connectorId")
             .and_then(Json::as_i64)
             .unwrap_or_default();
-        if request.get("status").and_then(Json::as_str) == Some("Available") {
-            self.vacated(station, connector);
+        match request.get("status").and_then(Json::as_str) {
+            Some("Available") => self.vacated(station, connector),
+            Some("Faulted" | "Unavailable") => self.reservations.lost(station, connector),
+            _ => {}
         }
         self.record("statuses", station, request.clone());
         Json::empty()

@@ -104,7 +104,8 @@ impl Csms {
 
     /// What stands in the books, the oldest first, of one station or of all: `transactions`, `boots`,
     /// `statuses`, `authorizations`, `meter_values`, `heartbeats`, `data_transfers`, `notifications`, `answers`
-    /// (to the operator's CALLs) or `connections`. `None` for another kind.
+    /// (to the operator's CALLs), `connections`, and as they stand now `reservations` and `local_lists`. `None`
+    /// for another kind.
     pub fn records(&self, kind: &str, station: Option<&str>) -> Option<Json> {
         self.office().records(kind, station)
     }
@@ -161,7 +162,11 @@ impl Csms {
         let trigger = payload.get("requestedMessage").and_then(Json::as_str);
         allowed(file.booted, action, trigger)
             .map_err(|why| Outcome::failed(format!("station '{identity}' {why}")))?;
+        if let Some(why) = office.objection(&identity, action, &payload) {
+            return Err(Outcome::failed(format!("station '{identity}' {why}")));
+        }
         if let Some(trigger) = trigger {
+            let file = office.station(&identity);
             file.triggered.insert(trigger.to_owned());
         }
         let (sent, outcome) = oneshot::channel();
@@ -233,7 +238,7 @@ impl Csms {
         let station = args.text(&["station"])?;
         self.records(kind, station).map(Outcome::Returned).ok_or_else(|| {
             Outcome::failed(format!(
-                "there are no records of kind '{kind}', only transactions, {}",
+                "there are no records of kind '{kind}', only local_lists, reservations, transactions, {}",
                 KINDS.join(", ")
             ))
         })

@@ -213,7 +213,14 @@ impl Device {
             return Outcome::Done;
         }
         let tag = tag.to_owned();
-        let ask = match meant.or_else(|| self.latest_plug()) {
+        let place = meant
+            .or_else(|| {
+                self.reserved_for(|holder| holder.is_for(&tag))
+                    .filter(|number| self.plugged(*number))
+            })
+            .or_else(|| self.latest_plug())
+            .or_else(|| self.reserved_for(|holder| holder.is_for(&tag)));
+        let ask = match place {
             Some(number) if self.runs(number) => Some(Ask::End {
                 connector: Some(number),
                 tag,
@@ -222,11 +229,14 @@ impl Device {
                 connector: Some(number),
                 tag,
             }),
-            Some(number) => self.welcomes(number).then_some(Ask::Begin {
+            Some(number) => (self.welcomes(number) && self.may_admit(number, &tag)).then_some(Ask::Begin {
                 connector: Some(number),
                 tag,
             }),
-            None if self.numbers().any(|number| self.welcomes_next(number)) => {
+            None if self
+                .numbers()
+                .any(|number| self.welcomes_next(number) && self.may_admit(number, &tag)) =>
+            {
                 Some(Ask::Begin { connector: None, tag })
             }
             None if self.numbers().any(|number| self.runs(number)) => Some(Ask::End { connector: None, tag }),
@@ -250,6 +260,11 @@ impl Device {
             .held_for
             .as_ref()
             .is_some_and(|permit| permit.is_for(tag))
+    }
+
+    /// Somebody's cable is in the connector.
+    fn plugged(&self, number: usize) -> bool {
+        self.connectors[number - 1].occupied(self.config.makeup.fixed_cable)
     }
 
     fn awaits_plug(&self, number: usize, tag: &str) -> bool {
@@ -331,6 +346,14 @@ impl Device {
         listed.or_else(|| cached().flatten())
     }
 
+    /// A token with its group, where the station itself knows the token (§5.13).
+    pub(super) fn acquaintance(&self, tag: &str) -> Option<Permit> {
+        self.known(tag).map(|info| Permit {
+            tag: tag.to_owned(),
+            parent: info.parent.clone(),
+        })
+    }
+
     fn listed(&self, tag: &str) -> Option<&TagInfo> {
         self.store
             .settings
@@ -394,12 +417,20 @@ impl Device {
 
     /// Somebody may charge: here, or wherever the next plug comes.
     pub(super) fn begin(&mut self, connector: Option<usize>, permit: Permit) {
-        let Some(number) = connector else {
-            let until = self.now.plus(self.connection_timeout());
-            self.floating = Some(Floating { permit, until });
+        let own = || {
+            self.reserved_for(|holder| {
+                holder.is_for(&permit.tag) || holder.shares_group(permit.parent.as_deref())
+            })
+        };
+        let Some(number) = connector.or_else(own) else {
+            let next = |number: usize| self.welcomes_next(number) && self.admits(number, &permit);
+            if self.numbers().any(next) {
+                let until = self.now.plus(self.connection_timeout());
+                self.floating = Some(Floating { permit, until });
+            }
             return;
         };
-        if !self.welcomes(number) {
+        if !self.welcomes(number) || !self.admits(number, &permit) {
             return;
         }
         let now = self.now;

@@ -25,6 +25,28 @@ pub struct Makeup {
     pub reader: bool,
     /// It understands `TriggerMessage` (OCPP 1.6 §5.17).
     pub remote_trigger: bool,
+    /// What can be reserved there (OCPP 1.6 §5.13).
+    pub reservations: Reservations,
+}
+
+/// What can be reserved at a station.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reservations {
+    /// It lacks the feature profile: ReserveNow gets `NotSupported`.
+    Absent,
+    /// It understands ReserveNow, but is configured to accept none: `Rejected`. It does not claim the profile.
+    Refused,
+    /// A certain connector.
+    Connector,
+    /// A certain connector, or whichever is free (connector 0).
+    Anywhere,
+}
+
+impl Reservations {
+    /// Whether the station has the feature profile.
+    pub const fn possible(self) -> bool {
+        matches!(self, Self::Connector | Self::Anywhere)
+    }
 }
 
 impl Default for Makeup {
@@ -39,6 +61,7 @@ impl Default for Makeup {
             offline_start: true,
             reader: true,
             remote_trigger: true,
+            reservations: Reservations::Anywhere,
         }
     }
 }

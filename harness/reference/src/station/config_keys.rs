@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::config::Makeup;
+use super::config::{Makeup, Reservations};
 use super::meter::Measurand;
 
 /// What a value may be.
@@ -151,7 +151,7 @@ impl Settings {
         made.writable("StopTxnSampledData", Kind::Measurands, "");
         made.whole("StopTxnSampledDataMaxLength", LIST_LENGTH);
         let profiles = profiles(makeup);
-        made.add("SupportedFeatureProfiles", Kind::Text, false, &profiles.join(","));
+        made.fixed("SupportedFeatureProfiles", Kind::Text, &profiles.join(","));
         made.whole("SupportedFeatureProfilesMaxLength", profiles.len() as i64);
         made.writable("TransactionMessageAttempts", Kind::Whole(1, 100), "3");
         made.writable("TransactionMessageRetryInterval", Kind::Whole(0, LONGEST), "30");
@@ -170,11 +170,20 @@ impl Settings {
             made.whole("LocalAuthListMaxLength", LIST_LENGTH_LIMIT as i64);
             made.whole("SendLocalListMaxLength", LIST_PART_LIMIT as i64);
         }
+        match makeup.reservations {
+            Reservations::Absent | Reservations::Refused => {}
+            Reservations::Connector => made.fixed("ReserveConnectorZeroSupported", Kind::Flag, "false"),
+            Reservations::Anywhere => made.fixed("ReserveConnectorZeroSupported", Kind::Flag, "true"),
+        }
         made
     }
 
     fn writable(&mut self, key: &'static str, kind: Kind, value: &str) {
         self.add(key, kind, true, value);
+    }
+
+    fn fixed(&mut self, key: &'static str, kind: Kind, value: &str) {
+        self.add(key, kind, false, value);
     }
 
     fn whole(&mut self, key: &'static str, value: i64) {
@@ -355,6 +364,9 @@ fn profiles(makeup: &Makeup) -> Vec<&'static str> {
     if makeup.local_list {
         profiles.push("LocalAuthListManagement");
     }
+    if makeup.reservations.possible() {
+        profiles.push("Reservation");
+    }
     if makeup.remote_trigger {
         profiles.push("RemoteTrigger");
     }
@@ -395,7 +407,7 @@ mod tests {
     #[test]
     fn all_core_keys_are_there_and_their_factory_values_are_legal() {
         let keys: Vec<&str> = settings().all().map(|shown| shown.key).collect();
-        assert_eq!(keys.len(), 34 + 3, "{keys:?}");
+        assert_eq!(keys.len(), 34 + 3 + 1, "{keys:?}");
         for makeup in [
             Makeup::default(),
             Makeup {
@@ -483,6 +495,7 @@ mod tests {
             offline_start: false,
             local_list: false,
             remote_trigger: false,
+            reservations: Reservations::Absent,
             ..Makeup::default()
         });
         assert!(!made.has("AuthorizationCacheEnabled"));

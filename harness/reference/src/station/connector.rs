@@ -14,6 +14,7 @@ pub(crate) enum Status {
     SuspendedEV,
     SuspendedEVSE,
     Finishing,
+    Reserved,
     Unavailable,
     Faulted,
 }
@@ -27,6 +28,7 @@ impl Status {
             Self::SuspendedEV => "SuspendedEV",
             Self::SuspendedEVSE => "SuspendedEVSE",
             Self::Finishing => "Finishing",
+            Self::Reserved => "Reserved",
             Self::Unavailable => "Unavailable",
             Self::Faulted => "Faulted",
         }

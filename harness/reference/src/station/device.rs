@@ -21,6 +21,7 @@ use super::notices::Notices;
 use super::outgoing::{InFlight, Outgoing};
 use super::power::{Power, Reset};
 use super::queue::Queue;
+use super::reservation::Reservation;
 use super::transaction::Permit;
 use crate::clock::Clock;
 use crate::outcome::Outcome;
@@ -37,6 +38,7 @@ pub(super) struct Store {
     pub(super) queue: Queue,
     pub(super) cache: Cache,
     pub(super) list: LocalList,
+    pub(super) reservations: Vec<Reservation>,
     /// A CSMS has accepted this station before: it may charge while offline (§4.2.1).
     pub(super) accepted_before: bool,
     pub(super) password: Option<Vec<u8>>,
@@ -123,6 +125,7 @@ impl Device {
             queue: Queue::default(),
             cache: Cache::default(),
             list: LocalList::default(),
+            reservations: Vec::new(),
             accepted_before: false,
             password: config.password.clone(),
         };
@@ -172,6 +175,7 @@ impl Device {
             self.line_passes();
             self.calls_pass();
             self.boot_passes();
+            self.reservations_pass();
             self.sessions_pass();
             self.meters_pass();
             self.notices_pass();
@@ -198,6 +202,7 @@ impl Device {
                 at(self.store.queue.waits_until().filter(|moment| *moment > self.now));
             }
             at(self.aligned_due);
+            at(self.reservation_deadline());
             at(self.floating.as_ref().map(|floating| floating.until));
             for notices in &self.notices {
                 at(notices.due);
@@ -227,6 +232,16 @@ impl Device {
     /// Wall time as the station believes it to be.
     pub(super) fn wall(&self, machine: Timestamp) -> Timestamp {
         Timestamp::from_micros(machine.as_micros().saturating_add(self.offset))
+    }
+
+    /// Machine time of a wall time.
+    pub(super) fn machine(&self, wall: Timestamp) -> Timestamp {
+        Timestamp::from_micros(wall.as_micros().saturating_sub(self.offset))
+    }
+
+    /// Whether a connector may be used at all.
+    pub(super) fn operative(&self, number: usize) -> bool {
+        self.store.operative[number]
     }
 
     /// Follows the clock of the CSMS (§4.2, §4.6). Less than a second is transmission time.

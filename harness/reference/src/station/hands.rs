@@ -201,6 +201,7 @@ impl Device {
         store.queue = super::queue::Queue::default();
         store.cache.clear();
         store.list = super::authorize::LocalList::default();
+        store.reservations.clear();
         store.accepted_before = false;
         store.password.clone_from(&self.config.password);
     }

@@ -15,9 +15,10 @@ mod outgoing;
 mod power;
 mod queue;
 mod requests;
+mod reservation;
 mod run;
 mod session;
 mod transaction;
 
-pub use config::{Config, ConfigError, Makeup, Timing};
+pub use config::{Config, ConfigError, Makeup, Reservations, Timing};
 pub use run::{Controls, Station};

@@ -47,12 +47,15 @@ impl Notices {
 impl Device {
     /// The status of the station (0) or of a connector.
     fn status_of(&self, number: usize) -> (Status, Option<&Trouble>) {
-        let operative = self.store.operative[number];
+        let operative = self.operative(number);
         match number.checked_sub(1) {
-            Some(at) => (
-                self.connectors[at].status(operative),
-                self.connectors[at].trouble.as_ref(),
-            ),
+            Some(at) => {
+                let status = match self.connectors[at].status(operative) {
+                    Status::Available if self.reserved(number) => Status::Reserved,
+                    other => other,
+                };
+                (status, self.connectors[at].trouble.as_ref())
+            }
             None if self.trouble.as_ref().is_some_and(|trouble| !trouble.warning) => {
                 (Status::Faulted, self.trouble.as_ref())
             }
@@ -68,7 +71,7 @@ impl Device {
         let now = self.now;
         let mut info = None;
         if number > 0 {
-            let operative = self.store.operative[number];
+            let operative = self.operative(number);
             let connector = self.at(number);
             let watts = connector.power(operative);
             if watts != connector.meter.watts() {
@@ -85,6 +88,30 @@ impl Device {
             info,
             since: now,
         };
+        let before = self.notices[number]
+            .current
+            .as_ref()
+            .map(|current| current.status);
+        // Only Available and Faulted lead to Reserved (table of §4.9).
+        if status == Status::Reserved
+            && before.is_some_and(|before| {
+                !matches!(before, Status::Available | Status::Reserved | Status::Faulted)
+            })
+        {
+            self.notice(
+                number,
+                Notice {
+                    status: Status::Available,
+                    ..notice.clone()
+                },
+            );
+        }
+        self.notice(number, notice);
+    }
+
+    /// So it is now: tells whoever must know, at once or once it has lasted.
+    fn notice(&mut self, number: usize, notice: Notice) {
+        let now = self.now;
         let minimum = self.store.settings.interval("MinimumStatusDuration");
         let notices = &mut self.notices[number];
         if notices

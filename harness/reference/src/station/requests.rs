@@ -3,6 +3,7 @@
 use plugfest_protocol::{Fault, Frame, Json, object};
 
 use super::authorize::Ask;
+use super::config::Reservations;
 use super::config_keys::{Change, Shown};
 use super::connector::Phase;
 use super::device::{Device, Registration};
@@ -48,6 +49,7 @@ impl Device {
 
     fn obey(&mut self, action: &str, request: &Json) -> Result<Json, Fail> {
         let makeup = &self.config.makeup;
+        let reservations = makeup.reservations != Reservations::Absent;
         Ok(match action {
             "ChangeAvailability" => status(self.change_availability(request)),
             "ChangeConfiguration" => status(self.change_configuration(request)),
@@ -60,6 +62,8 @@ impl Device {
             "UnlockConnector" => status(self.unlock_connector(request)),
             "TriggerMessage" if makeup.remote_trigger => status(self.trigger(request)),
             "GetLocalListVersion" if makeup.local_list => object! { "listVersion": self.list_version() },
+            "ReserveNow" if reservations => status(self.reserve_now(request)),
+            "CancelReservation" if reservations => status(self.cancel_reservation(request)),
             "SendLocalList" if makeup.local_list => status(self.send_local_list(request)),
             _ => {
                 return Err(Fail(
@@ -237,33 +241,48 @@ impl Device {
             Some(connector) => connector
                 .as_i64()
                 .and_then(|connector| self.known_number(connector)),
-            None => self.choose_connector(),
+            None => self.choose_connector(&tag),
         };
         // Not allowed while registration is pending (§4.2).
         let accepted = self.registration == Registration::Accepted;
-        let Some(number) = number.filter(|number| accepted && self.welcomes(*number)) else {
+        let may_begin = |number: &usize| self.welcomes(*number) && self.may_admit(*number, &tag);
+        let Some(number) = number.filter(|number| accepted && may_begin(number)) else {
             return "Rejected";
         };
-        if self.store.settings.flag("AuthorizeRemoteTxRequests") {
+        let permit = self.acquaintance(&tag).unwrap_or_else(|| Permit {
+            tag: tag.clone(),
+            parent: None,
+        });
+        // Whether a reservation is open to the token's group is for the CSMS to say (§5.13).
+        let unsure = !self.admits(number, &permit);
+        if self.store.settings.flag("AuthorizeRemoteTxRequests") || unsure {
             self.ask(Ask::Begin {
                 connector: Some(number),
                 tag,
             });
         } else {
-            self.begin(Some(number), Permit { tag, parent: None });
+            self.begin(Some(number), permit);
         }
         "Accepted"
     }
 
     /// A connector for a remote start that names none: one with a plug in it, else a free one.
-    fn choose_connector(&self) -> Option<usize> {
+    fn choose_connector(&self, tag: &str) -> Option<usize> {
         let phase = |number: usize| &self.connectors[number - 1].phase;
-        let free = |number: &usize| self.welcomes(*number);
+        let own = self.reserved_for(|holder| holder.is_for(tag));
+        if own.is_some() {
+            return own;
+        }
+        let free = |number: &usize| self.welcomes(*number) && self.may_admit(*number, tag);
         let plugged = self
             .numbers()
             .filter(free)
             .find(|number| matches!(phase(*number), Phase::Preparing { .. }));
-        plugged.or_else(|| self.numbers().find(|number| self.welcomes_next(*number)))
+        plugged.or_else(|| {
+            self.numbers()
+                .filter(free)
+                .find(|number| self.welcomes_next(*number))
+        })
     }
 
     fn remote_stop(&mut self, request: &Json) -> &'static str {

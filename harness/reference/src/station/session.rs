@@ -54,14 +54,14 @@ impl Device {
     }
 
     /// Whether sessions can begin at all: not while a reset is due or the power is failing.
-    fn serving(&self) -> bool {
+    pub(super) fn serving(&self) -> bool {
         self.reset.is_none() && matches!(self.power, Power::On)
     }
 
     /// Whether a new user may begin at the connector.
     pub(super) fn welcomes(&self, number: usize) -> bool {
         let connector = &self.connectors[number - 1];
-        let open = self.store.operative[number] && !self.store.scheduled[number] && !connector.faulted();
+        let open = self.operative(number) && !self.store.scheduled[number] && !connector.faulted();
         let free = match &connector.phase {
             Phase::Idle | Phase::Finishing => connector.held_for.is_none(),
             Phase::Preparing { permit, .. } => permit.is_none(),
@@ -86,18 +86,24 @@ impl Device {
     /// Looks at the cable anew: a plug that has come begins a session.
     pub(super) fn settle(&mut self, number: usize) {
         let fixed = self.config.makeup.fixed_cable;
-        let operative = self.store.operative[number];
+        let operative = self.operative(number);
         let now = self.now;
         if !self.powered() {
             return;
         }
         let connector = &self.connectors[number - 1];
-        let begins = match connector.phase {
+        let plugged = match connector.phase {
             Phase::Idle => operative && connector.occupied(fixed),
             _ => false,
         };
-        if begins {
-            let permit = self.floating.take().map(|floating| floating.permit);
+        let meant = self
+            .floating
+            .as_ref()
+            .is_some_and(|floating| self.admits(number, &floating.permit));
+        // What is kept for somebody else is not begun by a cable (G2 of §4.9).
+        if plugged && (meant || !self.reserved(number)) {
+            let floating = self.floating.take_if(|_| meant);
+            let permit = floating.map(|floating| floating.permit);
             self.at(number).phase = Phase::Preparing { since: now, permit };
         }
         self.refresh(number);
@@ -240,12 +246,16 @@ impl Device {
         let connector = self.at(number);
         connector.meter.count(now);
         let register = connector.meter.watt_hours();
-        let payload = object! {
+        let mut payload = object! {
             "connectorId": number as i64,
             "idTag": permit.tag.as_str(),
             "meterStart": register as i64,
             "timestamp": self.wall(now).to_rfc3339(),
         };
+        let redeemed = self.redeem(number, &permit);
+        if let (Some(reservation), Json::Object(members)) = (redeemed, &mut payload) {
+            members.insert("reservationId", reservation);
+        }
         let about = About::Start {
             connector: number as u32,
             tag: permit.tag.clone(),
@@ -257,6 +267,9 @@ impl Device {
             .queue
             .push(Entry::new(about, Some(key), None, payload, order));
         self.refresh(number);
+        if redeemed.is_some() {
+            self.review_reservations();
+        }
     }
 
     /// StartTransaction.conf came: the transaction has its name, and the CSMS has its say (errata 3.17).

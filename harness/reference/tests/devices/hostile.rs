@@ -110,7 +110,7 @@ async fn nonsense_is_ignored_and_bad_calls_are_refused() {
         (r#"[2,"c","Explode",{}]"#, "NotImplemented"),
         (r#"[2,"d","BootNotification",{}]"#, "NotSupported"),
         (
-            r#"[2,"e","ReserveNow",{"connectorId":1,"expiryDate":"2030-01-01T00:00:00Z","idTag":"A","reservationId":1}]"#,
+            r#"[2,"e","InstallCertificate",{"certificateType":"CentralSystemRootCertificate","certificate":"A"}]"#,
             "NotSupported",
         ),
     ] {

@@ -57,16 +57,6 @@ async fn versions_go_up_and_only_a_full_list_may_go_back() {
             "Accepted",
             "5",
         ),
-        (
-            list(4, "Differential", vec![entry("C", "Accepted")]),
-            "VersionMismatch",
-            "5",
-        ),
-        (
-            list(5, "Differential", vec![entry("C", "Accepted")]),
-            "VersionMismatch",
-            "5",
-        ),
         (list(6, "Differential", vec![]), "Accepted", "6"),
         (
             list(7, "Full", vec![entry("A", "Accepted"), entry("a", "Blocked")]),
@@ -201,4 +191,32 @@ async fn more_than_fits_fails_and_changes_nothing() {
             .await;
     }
     world.asks("GetLocalListVersion", object! {}, "2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_change_is_a_mismatch_and_the_office_then_sends_the_whole_list() {
+    let world = listing(vec![entry("ALICE", "Accepted")]).await;
+    for version in [7, 6] {
+        world.frames();
+        let change = list(version, "Differential", vec![entry("BOB", "Blocked")]);
+        world.operator("SendLocalList", change).await;
+        world.expect(
+            "< SendLocalList
+               > VersionMismatch
+             < SendLocalList
+               > Accepted",
+        );
+        assert_eq!(
+            world.payloads("SendLocalList").pop(),
+            Some(whole(
+                version,
+                vec![entry("ALICE", "Accepted"), entry("BOB", "Blocked")]
+            ))
+        );
+    }
+}
+
+/// The whole list with its members in the order in which the office writes them.
+fn whole(version: i64, entries: Vec<Json>) -> Json {
+    object! { "listVersion": version, "localAuthorizationList": entries, "updateType": "Full" }
 }

@@ -17,6 +17,7 @@ mod offline;
 mod operator;
 mod power;
 mod remote;
+mod reservations;
 mod robustness;
 mod sessions;
 mod tcp;

@@ -22,6 +22,10 @@ async fn an_honest_operator_sends_nothing_that_is_forbidden() {
             "station 'CS 2' is not connected",
         ),
         (
+            object! { "action": "SendLocalList", "payload": object! { "listVersion": 0, "updateType": "Full" } },
+            "station 'CS 1' cannot have list version 0 or -1: they have a meaning of their own",
+        ),
+        (
             object! { "action": "TriggerMessage", "payload": object! { "requestedMessage": "BootNotification" } },
             "station 'CS 1' has been accepted already",
         ),

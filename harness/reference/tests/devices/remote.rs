@@ -1,7 +1,7 @@
 //! What the operator can do to sessions: remote start and stop, unlock, trigger.
 
 use plugfest_protocol::object;
-use plugfest_reference::station::Makeup;
+use plugfest_reference::station::{Makeup, Reservations};
 
 use crate::world::{World, charging};
 
@@ -239,6 +239,7 @@ async fn profiles_that_are_not_there_are_not_supported() {
     let world = World::of(Makeup {
         local_list: false,
         remote_trigger: false,
+        reservations: Reservations::Absent,
         ..Makeup::default()
     })
     .booted()

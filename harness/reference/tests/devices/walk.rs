@@ -10,8 +10,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::world::{World, csms_config, station_config};
 
-/// The transitions of OCPP 1.6 §4.9 with B6 of the errata; Reserved never occurs here.
-const LEGAL: [(&str, &[&str]); 8] = [
+/// The transitions of OCPP 1.6 §4.9 with B6 of the errata.
+const LEGAL: [(&str, &[&str]); 9] = [
     (
         "Available",
         &[
@@ -19,10 +19,12 @@ const LEGAL: [(&str, &[&str]); 8] = [
             "Charging",
             "SuspendedEV",
             "SuspendedEVSE",
+            "Reserved",
             "Unavailable",
             "Faulted",
         ],
     ),
+    ("Reserved", &["Available", "Preparing", "Unavailable", "Faulted"]),
     (
         "Preparing",
         &[
@@ -88,6 +90,7 @@ const LEGAL: [(&str, &[&str]); 8] = [
             "SuspendedEV",
             "SuspendedEVSE",
             "Finishing",
+            "Reserved",
             "Unavailable",
         ],
     ),
@@ -112,7 +115,7 @@ async fn step(world: &World, rng: &mut ChaCha8Rng, connectors: u32) {
     };
     let transaction = rng.random_range(100..110);
     // Plugs and tokens are what life is made of; the rest is weather.
-    match rng.random_range(0..120) {
+    match rng.random_range(0..126) {
         0..35 => hands(world, "ev.plug", here).await,
         35..75 => hands(world, "token.present", token).await,
         75..92 => hands(world, "ev.unplug", here).await,
@@ -152,6 +155,20 @@ async fn step(world: &World, rng: &mut ChaCha8Rng, connectors: u32) {
             .await;
         }
         118 => ask(world, "ChangeConfiguration", any_setting(rng)).await,
+        119..123 => {
+            let tens = rng.random_range(0..6);
+            let payload = object! {
+                "connectorId": rng.random_range(0..=connectors),
+                "expiryDate": format!("2024-05-01T12:{tens}5:00Z"),
+                "idTag": tag,
+                "reservationId": rng.random_range(1..4),
+            };
+            ask(world, "ReserveNow", payload).await;
+        }
+        123 => {
+            let payload = object! { "reservationId": rng.random_range(1..4) };
+            ask(world, "CancelReservation", payload).await;
+        }
         _ => {
             ask(
                 world,

@@ -414,7 +414,10 @@ fn line(direction: char, frame: &Frame) -> String {
         Frame::Call { action, payload, .. } => {
             let fields: &[&str] = match action.as_str() {
                 "StatusNotification" => &["/connectorId", "/status", "/errorCode", "/info"],
-                "StartTransaction" | "RemoteStartTransaction" => &["/connectorId", "/idTag"],
+                "StartTransaction" | "RemoteStartTransaction" | "ReserveNow" => {
+                    &["/connectorId", "/idTag", "/reservationId"]
+                }
+                "CancelReservation" => &["/reservationId"],
                 "StopTransaction" => &["/transactionId", "/reason", "/idTag"],
                 "MeterValues" => &[
                     "/connectorId",
