@@ -2,16 +2,19 @@
 """Runs the suite against the real peers and shows what was not expected.
 
     run.py [PEER]... [--ci] [-- ARGUMENT...]    the peers of profiles/*.toml; all where none is named
-    run.py --docs                               the expected findings of all profiles, for docs/peers.md
+    run.py --docs [--check]                     writes the expected findings of all profiles into docs/peers.md
 
 `--ci` takes the peers of CI. The exit code is 0 where nothing came that is not expected, and everything that is. What
-stands behind `--` is handed to `plugfest run`, such as the id of a case.
+stands behind `--` is handed to `plugfest run`, such as the id of a case. The binary is target/debug/plugfest, or the one
+that PLUGFEST names. `--docs --check` writes nothing and tells by the exit code whether the file is that of the profiles.
 """
 
 import collections
+import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -23,39 +26,38 @@ PROFILES = HERE / "profiles"
 OUT = ROOT / "target" / "peers" / "out"
 PEERS = ["python-csms", "python-station", "node-csms", "rust-station"]
 CI = ["python-csms", "python-station", "node-csms"]
+DOCS = ROOT / "docs" / "peers.md"
+# Everything of DOCS from here on is written by `--docs`.
+GENERATED = "<!-- From here on written by `harness/peers/run.py --docs`. -->\n"
 # Far above the longest run; a run that takes longer hangs.
 LONGEST_S = 900
 # Verdicts that leave nothing to look at.
 FINE = ("pass", "warn", "not-applicable")
-# Cases that a peer cannot play, for a reason that docs/peers.md gives. Any other blocked case is bad.
-BLOCKED = {"python-station": {"fault/faulted"}}
+# Cases that a peer cannot play, and why. Any other case that is blocked is bad, and so is one of these that is not.
+BLOCKED = {"python-station": {"fault/faulted": "The peer knows no faults, so it has no hand for `fault.inject`."}}
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(number):
+    """So many ports, all different because they are held at the same time."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
 
 
-def run(peer, arguments):
-    """One run; gives whether all came as expected."""
+def run(peer, port, arguments):
+    """One run; gives whether all came as expected, and the lines that tell of it."""
     OUT.mkdir(parents=True, exist_ok=True)
     text = (PROFILES / f"{peer}.toml").read_text()
     profile = OUT / f"{peer}.toml"
-    profile.write_text(text.replace("@ROOT@", str(ROOT)).replace("@PORT@", str(free_port())))
+    profile.write_text(text.replace("@ROOT@", str(ROOT)).replace("@PORT@", str(port)))
     folder = OUT / peer
+    # A result of the run before would be taken for this one's.
+    shutil.rmtree(folder, ignore_errors=True)
+    results = folder / "results.json"
     binary = os.environ.get("PLUGFEST", ROOT / "target" / "debug" / "plugfest")
     command = [binary, "run", "--config", profile, "--out", folder, "--no-input", "--no-color", *arguments]
-    # A result of the run before would be taken for this one's.
-    results = folder / "results.json"
-    results.unlink(missing_ok=True)
-    for report in folder.glob("*.*"):
-        report.unlink()
-    for trace in folder.glob("traces/*"):
-        trace.unlink()
-    if folder.exists():
-        for part in sorted(folder.rglob("*"), reverse=True):
-            part.rmdir()
     with (OUT / f"{peer}.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
         try:
@@ -65,32 +67,46 @@ def run(peer, arguments):
             process.terminate()
             code = process.wait()
     if not results.exists():
-        print(f"{peer}: no result, exit code {code}; see {log.name}")
-        return False
-    cases = json.loads(results.read_text())["cases"]
-    expectations = tomllib.loads(text).get("expect", [])
-    counts = collections.Counter(case["verdict"] for case in cases)
-    shown = ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
-    met = sum(len(case["expected"]) for case in cases)
-    print(f"{peer}: exit code {code}; {shown}; {met} expected findings", flush=True)
-    # Blocked cases give 3. Anything else that gives 3 is found below.
-    good = code == 0 or (code == 3 and peer in BLOCKED)
-    for case in cases:
-        name = " ".join(filter(None, [case["id"], case["variant"]]))
-        held = case["verdict"] == "blocked" and case["id"] in BLOCKED.get(peer, ())
-        if not held and case["verdict"] not in FINE:
-            good = False
-            print(f"  {name}: {case['verdict']}: {case['reason']}")
-        for it in case["findings"]:
-            # What an expectation does not name is unexpected, a warning too.
-            good = good and held
-            print(f"    {name}: {it['verdict']} {it['rule']} {it['pointer'] or ''}: {it['message']}")
+        return False, [f"{peer}: no result, exit code {code}; see {log.name}"]
+    told = json.loads(results.read_text())
     # A part of the suite meets a part of the expectations.
-    for it in [] if arguments else expectations:
-        if not any(meets(case, it) for case in cases):
-            good = False
-            print(f"  {it['case']}: the expected {it['rule']} {it.get('pointer', '')} did not come")
-    return good
+    expectations = [] if arguments else tomllib.loads(text).get("expect", [])
+    held = {} if arguments else BLOCKED.get(peer, {})
+    bad = list(surprises(told, expectations, held))
+    # Cases that are blocked give 3; whatever else gives 3 is among the surprises.
+    if code != 0 and not (code == 3 and held):
+        bad.append(f"exit code {code}")
+    return not bad, [counts(peer, told), *(f"  {line}" for line in bad)]
+
+
+def counts(peer, told):
+    """What came, in one line."""
+    verdicts = collections.Counter(case["verdict"] for case in told["cases"])
+    shown = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items()))
+    met = sum(len(case["expected"]) for case in told["cases"])
+    return f"{peer}: {len(told['cases'])} results in {told['duration_ms'] / 1000:.0f} s: {shown}; {met} expected findings"
+
+
+def surprises(told, expectations, held):
+    """What came although it is not expected, and what is expected and did not come, a line each."""
+    if told["interrupted"] or told["not_run"]:
+        yield f"broken off with {len(told['not_run'])} cases to go: {told['interrupted']}"
+    for case in told["cases"]:
+        name = " ".join(filter(None, [case["id"], case["variant"]]))
+        if case["id"] in held:
+            if case["verdict"] != "blocked":
+                yield f"{name}: {case['verdict']}, although it is listed as blocked"
+                held = {key: held[key] for key in held if key != case["id"]}
+            else:
+                continue
+        if case["verdict"] not in FINE:
+            yield f"{name}: {case['verdict']}: {case['reason']}"
+        for it in case["findings"]:
+            # What no expectation names is unexpected, a warning too.
+            yield f"{name}: {it['verdict']} {it['rule']} {it['pointer'] or ''}: {it['message']}"
+    for it in expectations:
+        if not any(meets(case, it) for case in told["cases"]):
+            yield f"{it['case']}: the expected {it['rule']} {it.get('pointer', '')} did not come"
 
 
 def meets(case, expectation):
@@ -102,33 +118,54 @@ def meets(case, expectation):
     return any((it["rule"], it["pointer"]) == wanted for it in findings)
 
 
-def docs():
-    """The expected findings of every profile, a line each."""
+def docs(check):
+    """The expected findings of every profile, a line each; gives whether the file says just that, now or already."""
+    lines = []
     for peer in PEERS:
-        print(f"## Findings: `{peer.replace('-', '/', 1)}`\n")
         expected = tomllib.loads((PROFILES / f"{peer}.toml").read_text()).get("expect", [])
-        if not expected:
-            print("None is expected.\n")
-            continue
-        print("| case | rule | pointer | reason |\n|---|---|---|---|")
+        cases = len({it["case"] for it in expected})
+        lines.append(f"\n## Findings: `{peer}`\n")
+        lines.append(f"{len(expected)} expected, in {cases} cases.\n" if expected else "None is expected.")
+        if expected:
+            lines.append("| case | rule | pointer | reason |\n|---|---|---|---|")
         for it in expected:
             case = " ".join(filter(None, [it["case"], it.get("variant")]))
             # The empty pointer is the whole payload.
             pointer = f"`{it['pointer']}`" if it.get("pointer") else "whole" if "pointer" in it else ""
-            print(f"| `{case}` | `{it['rule']}` | {pointer} | {it['reason'].replace('|', chr(92) + '|')} |")
-        print()
+            lines.append(f"| `{case}` | `{it['rule']}` | {pointer} | {it['reason'].replace('|', chr(92) + '|')} |")
+        if held := BLOCKED.get(peer):
+            lines.append(f"\nBlocked, {len(held)}:\n\n| case | why |\n|---|---|")
+            lines += [f"| `{case}` | {why} |" for case, why in held.items()]
+    old = DOCS.read_text()
+    by_hand, mark, _ = old.partition(GENERATED)
+    if not mark:
+        sys.exit(f"run.py: {DOCS} lacks the line {GENERATED.strip()}")
+    new = by_hand + mark + "\n".join(lines) + "\n"
+    if check:
+        return new == old
+    DOCS.write_text(new)
+    return True
 
 
 def main():
-    words, _, rest = " ".join(sys.argv[1:]).partition("-- ")
-    words, rest = words.split(), rest.split()
+    arguments = sys.argv[1:]
+    rest = arguments[arguments.index("--") + 1 :] if "--" in arguments else []
+    words = arguments[: arguments.index("--")] if "--" in arguments else arguments
     if "--docs" in words:
-        docs()
-        return 0
+        if not docs("--check" in words):
+            sys.exit("run.py: docs/peers.md is not what the profiles say; write it with harness/peers/run.py --docs")
+        return
     peers = [word for word in words if not word.startswith("--")] or (CI if "--ci" in words else PEERS)
-    # All of them, also after a bad one.
-    return 0 if all([run(peer, rest) for peer in peers]) else 1
+    if unknown := set(peers) - set(PEERS):
+        sys.exit(f"run.py: no peer {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
+    # At the same time: a run waits far more than it works. All of them, also after a bad one.
+    all_good = True
+    with concurrent.futures.ThreadPoolExecutor(len(peers)) as pool:
+        for good, lines in pool.map(run, peers, free_ports(len(peers)), [rest] * len(peers)):
+            all_good = all_good and good
+            print("\n".join(lines), flush=True)
+    sys.exit(0 if all_good else 1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
