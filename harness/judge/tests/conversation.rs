@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use plugfest_judge::{Outcome, Verdict, judge};
+use plugfest_judge::{Command, Outcome, Session, Verdict, judge};
 use plugfest_protocol::{Json, Timestamp};
 use plugfest_trace::{
     CaseSource, Cause, Data, Event, OpenConnection, Party, Premise, SCHEMA, SourceFile, What,
@@ -22,6 +22,11 @@ struct Scribe {
 impl Scribe {
     /// The story of a case, its connection up and its body begun.
     fn of(dut: &str, body: &str) -> Self {
+        Self::given(dut, body, "").stage("body")
+    }
+
+    /// The story of a case with states of its own, its connection up and nothing done yet.
+    fn given(dut: &str, body: &str, states: &str) -> Self {
         let text = format!("case t/case \"A case\"\n  spec OCPP-1.6 \"4.1\"\n{body}end\n");
         let premise = Premise {
             schema: SCHEMA.to_owned(),
@@ -32,10 +37,14 @@ impl Scribe {
             case: Some(CaseSource {
                 id: "t/case".to_owned(),
                 sha256: String::new(),
-                files: vec![SourceFile {
-                    path: "t.case".to_owned(),
-                    text,
-                }],
+                files: [("t.case", text.as_str()), ("t.state", states)]
+                    .into_iter()
+                    .filter(|(_, text)| !text.is_empty())
+                    .map(|(path, text)| SourceFile {
+                        path: path.to_owned(),
+                        text: text.to_owned(),
+                    })
+                    .collect(),
             }),
             for_values: BTreeMap::new(),
             values: Json::empty(),
@@ -55,7 +64,7 @@ impl Scribe {
             events: Vec::new(),
         };
         scribe.add(What::Premise(Box::new(premise)));
-        scribe.stage("body")
+        scribe
     }
 
     fn add(&mut self, what: What) {
@@ -254,4 +263,51 @@ fn a_message_that_two_lines_forbid_counts_against_both() {
         [("line/never", 3, Verdict::Warn), ("line/never", 4, Verdict::Fail)]
     );
     assert_eq!(outcome.verdict, Verdict::Fail);
+}
+
+/// A state with one way, one that begins with it and has two ways, and the CALL that the way to both is.
+const STATES: &str = "state begun \"Begun\"\n  probe status(1) == \"Preparing\"\n  reach \"asking\"\n    \
+                      csms: ClearCache {}\n    station: => { status: Accepted }\n  end\nend\n\
+                      state far \"Far\"\n  given begun\n  probe status(1) == \"Charging\"\n  \
+                      reach \"one way\"\n    csms: Reset { type: Soft }\n    station: => { status: Accepted }\n  end\n  \
+                      reach \"another\"\n    csms: Reset { type: Hard }\n    station: => { status: Accepted }\n  end\nend\n";
+const REFUSED: &str = r#"[3,"1",{"status":"Rejected"}]"#;
+
+#[test]
+fn no_way_is_gone_where_what_all_of_them_begin_with_was_not_reached() {
+    let body = "  given far\n  csms: ClearCache {}\n";
+    let outcome = Scribe::given("station", body, STATES)
+        .stage("configured")
+        .us(r#"[2,"1","ClearCache",{}]"#)
+        .dut(REFUSED)
+        .over();
+    assert_eq!(outcome.verdict, Verdict::Blocked, "{}", outcome.reason);
+    assert_eq!(
+        outcome.reason.matches("begun could not be reached").count(),
+        1,
+        "{}",
+        outcome.reason
+    );
+}
+
+#[test]
+fn a_state_that_was_not_reached_is_not_sought_again_in_finally() {
+    let body = "  given begun\n  csms: ClearCache {}\nfinally\n  do begun\n";
+    let again = Scribe::given("station", body, STATES)
+        .stage("configured")
+        .us(r#"[2,"1","ClearCache",{}]"#)
+        .dut(REFUSED)
+        .stage("finally");
+    let What::Premise(premise) = &again.events[0].what else {
+        unreachable!("the premise comes first")
+    };
+    let (mut session, mut commands) = Session::new(premise, again.at).unwrap();
+    for event in &again.events[1..] {
+        commands.extend(session.step(event));
+    }
+    let asked = commands
+        .iter()
+        .filter(|c| matches!(c, Command::Call { .. }))
+        .count();
+    assert_eq!(asked, 1, "{commands:?}");
 }

@@ -1,6 +1,6 @@
 //! What every step of a conversation works on: names, facts, commands out, findings out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +69,8 @@ pub(super) struct Cx {
     pub(super) watchers: Vec<Item>,
     /// Configuration to put back: key and value, in the order in which they were changed.
     pub(super) restore: Vec<(String, Json)>,
+    /// States, with their arguments, to which every way was tried in vain.
+    pub(super) unreached: BTreeSet<String>,
     /// Lines of level SHOULD that were not met, by the offset of their statement.
     pub(super) left: Vec<u32>,
     /// When the last hand was asked, and when it was done.
@@ -106,6 +108,7 @@ impl Cx {
             asked: 0,
             watchers: Vec::new(),
             restore: Vec::new(),
+            unreached: BTreeSet::new(),
             left: Vec::new(),
             last_act: None,
             last: BTreeMap::new(),

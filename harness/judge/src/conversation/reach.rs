@@ -24,6 +24,11 @@ impl Reach {
             for (param, arg) in state.params.iter().zip(&self.reference.args) {
                 values.insert(param.text.clone(), cx.values.evaluate(arg, frame)?);
             }
+            self.tried = format!(
+                "{}{}",
+                self.reference.name.text,
+                Json::Object(values.clone().into_iter().collect())
+            );
             self.state_frame = Some(cx.values.scopes.open(values));
             self.state_src = src;
             self.state = Some(state);
@@ -37,6 +42,7 @@ impl Reach {
                     return Ok(true);
                 }
                 if !self.open_way(&state, state_frame, cx)? {
+                    cx.unreached.insert(self.tried.clone());
                     let text = format!(
                         "{} could not be reached: {}",
                         self.reference.name.text,
@@ -59,6 +65,10 @@ impl Reach {
             let child = self.child.as_mut().expect("a way is open");
             child.advance(cx);
             if cx.failed() {
+                if child.next <= self.before {
+                    // What every way begins with was not reached: none of them can be gone.
+                    self.way = state.ways.len();
+                }
                 self.way_failed(cx);
                 if cx.failed() {
                     return Ok(false);
@@ -134,6 +144,11 @@ impl Reach {
         frame: super::scope::FrameId,
         cx: &mut Cx,
     ) -> Result<bool, ValueError> {
+        if self.way == 0 && cx.unreached.contains(&self.tried) {
+            // The DUT was shown every way a moment ago. It may come to the state by itself, but is not asked again.
+            self.way = state.ways.len();
+            self.reasons.push("it was not reached before".to_owned());
+        }
         while let Some(way) = state.ways.get(self.way) {
             self.way += 1;
             if let Some(verb) = missing_verb(&way.body, cx) {
@@ -141,6 +156,7 @@ impl Reach {
                 continue;
             }
             let mut items = given_items(&state.given, self.state_src, frame, self.header, cx)?;
+            self.before = items.len();
             items.extend(Seq::new(&way.body, self.state_src, frame, false, cx)?.items);
             let mut seq = Seq::of(items);
             seq.base = Some(cx.now());

@@ -189,7 +189,11 @@ pub(super) struct Reach {
     pub(super) state_frame: Option<FrameId>,
     pub(super) state: Option<Arc<plugfest_case::ir::State>>,
     pub(super) state_src: usize,
+    /// The state and its arguments, as `Cx::unreached` knows them.
+    pub(super) tried: String,
     pub(super) way: usize,
+    /// How many items of the way are the state's own `given`.
+    pub(super) before: usize,
     pub(super) child: Option<Box<Seq>>,
     pub(super) reasons: Vec<String>,
 }
@@ -462,7 +466,9 @@ fn node(stmt: &Stmt, src: usize, frame: FrameId, listed: bool, cx: &mut Cx) -> R
             state_frame: None,
             state: None,
             state_src: 0,
+            tried: String::new(),
             way: 0,
+            before: 0,
             child: None,
             reasons: Vec::new(),
         })),

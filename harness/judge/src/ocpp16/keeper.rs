@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `boot` | `Accepted`, `Pending`, `Rejected`; `null` while a BootNotification waits for its answer |
 //! | `boot.interval` | seconds, as last answered |
+//! | `boot.silent` | since when the station has been accepted without a word on any connector since its last boot |
 //! | `heartbeat` | seconds between heartbeats, as last agreed |
 //! | `status.N`, `status.N.error` | last reported status and error code of connector N |
 //! | `transaction.N`, `.tag`, `.meter`, `.start` | the open transaction on connector N: id, idTag, meterStart, timestamp |
@@ -15,7 +16,7 @@
 
 use std::collections::BTreeSet;
 
-use plugfest_protocol::{Edition, Json};
+use plugfest_protocol::{Edition, Json, Timestamp};
 use plugfest_trace::{Party, What};
 
 use crate::facts::{self, Facts, KeeperView};
@@ -60,7 +61,7 @@ impl facts::Keeper for Keeper {
                 if from == station {
                     self.station_answered(facts, call, payload);
                 } else {
-                    csms_answered(facts, call, payload);
+                    csms_answered(facts, context.at, call, payload);
                 }
             }
             Seen::Event(event) => {
@@ -81,8 +82,10 @@ impl Keeper {
         match action {
             "BootNotification" if !std::mem::take(&mut self.boot_triggered) => {
                 facts.learn("boot", Json::Null);
+                facts.forget("boot.silent");
             }
             "StatusNotification" => {
+                facts.forget("boot.silent");
                 let (Some(connector), Some(status)) = (int(payload, "connectorId"), text(payload, "status"))
                 else {
                     return;
@@ -195,12 +198,16 @@ impl Keeper {
 }
 
 /// The CSMS answers the station.
-fn csms_answered(facts: &mut Facts, call: &AnsweredCall, payload: &Json) {
+fn csms_answered(facts: &mut Facts, at: Timestamp, call: &AnsweredCall, payload: &Json) {
     match call.action.as_str() {
         "BootNotification" => {
             let Some(status) = text(payload, "status") else {
                 return;
             };
+            // An answer to a triggered BootNotification ends no boot.
+            if status == "Accepted" && facts.fact("boot").is_none_or(Json::is_null) {
+                facts.learn("boot.silent", at.to_rfc3339());
+            }
             facts.learn("boot", status);
             let Some(interval) = int(payload, "interval") else {
                 return;

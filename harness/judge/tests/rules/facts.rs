@@ -87,6 +87,24 @@ fn boot_is_open_until_it_is_answered_and_a_triggered_one_changes_nothing() {
 }
 
 #[test]
+fn a_station_is_silent_from_its_boot_until_it_tells_a_status() {
+    let silent = |trace: &str| watch("station", trace).facts().fact("boot.silent").is_some();
+    assert!(silent("open\nboots\nwait 20"));
+    assert!(!silent("open\nboots\nwait 20\nreports 1 Preparing"));
+    assert!(silent("open\nboots\nreports 1 Preparing\nboots"));
+    let ask = r#"dut BootNotification {"chargePointVendor":"V","chargePointModel":"M"}"#;
+    assert!(
+        !silent(&format!("open\nboots\n{ask}")),
+        "the second boot is not answered yet"
+    );
+    let waits = r#"us => {"status":"Pending","currentTime":"2026-03-01T12:00:00Z","interval":9}"#;
+    assert!(
+        !silent(&format!("open\n{ask}\n{waits}")),
+        "it may not tell anything yet"
+    );
+}
+
+#[test]
 fn configuration_is_known_by_its_standard_name() {
     let found = facts(
         "station",
