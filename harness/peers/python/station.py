@@ -191,7 +191,7 @@ class ChargePoint(Base):
 
     @on("UnlockConnector")
     def on_unlock_connector(self, connector_id):
-        if connector_id == 1:
+        if connector_id == 1 and self.station.transaction:  # 5.18: the one in progress, none that starts meanwhile
             spawn(self.station.stop("UnlockCommand"), pause=0.1)
         return call_result.UnlockConnector("Unlocked" if connector_id == 1 else "NotSupported")
 
