@@ -81,6 +81,7 @@ pub(crate) fn makeups() -> Vec<Dressed> {
                 local_list: false,
                 remote_trigger: false,
                 reservations: Reservations::Absent,
+                firmware: false,
                 ..plain
             },
         ),
@@ -94,7 +95,7 @@ impl Dressed {
         let yes = |name: &str, value: bool| (name.to_owned(), Json::Bool(value));
         BTreeMap::from([
             yes("Core", true),
-            yes("FirmwareManagement", false),
+            yes("FirmwareManagement", makeup.firmware),
             yes("LocalAuthListManagement", makeup.local_list),
             yes("Reservation", makeup.reservations.possible()),
             yes("SmartCharging", false),

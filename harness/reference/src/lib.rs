@@ -1,8 +1,7 @@
 //! The reference station and CSMS: small, honest, conformant devices to test against.
 //!
-//! They speak OCPP 1.6J (edition 2 with its errata): the Core profile in full, and the station also
-//! LocalAuthListManagement and RemoteTrigger where its make-up has them. Every other action of the standard gets
-//! `NotSupported`, an unknown one `NotImplemented`. They stand on `tokio-tungstenite` and share the facts of
+//! They speak OCPP 1.6J (edition 2 with its errata): the Core profile in full, and the others where the station's
+//! make-up has them. Every other action of the standard gets `NotSupported`, an unknown one `NotImplemented`. They stand on `tokio-tungstenite` and share the facts of
 //! `plugfest-protocol` with the harness, but none of its players, rules or cases: that is what makes them worth
 //! asking.
 //!
@@ -31,7 +30,11 @@
 //! | `station.factory_reset`, `station.set_password` | `password` | |
 //!
 //! Connectors count from 1, which is also what an absent `connector` means. Transactions end with a power cut
-//! and with every reset; configuration, availability, cache, local list and unsent transaction messages survive.
+//! and with every reset; configuration, availability, cache, local list, reservations, a firmware update and unsent
+//! transaction messages survive.
+//!
+//! Files are transferred over HTTP, by `PUT` and `GET`, over what [`station::Station::transferring`] is given. A
+//! firmware image is good if its first line is `plugfest firmware`.
 //!
 //! # A CSMS
 //!
@@ -54,4 +57,4 @@ mod stream;
 pub mod tcp;
 
 pub use outcome::Outcome;
-pub use stream::{BoxStream, ByteStream, Dial};
+pub use stream::{BoxStream, ByteStream, Dial, Route};

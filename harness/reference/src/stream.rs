@@ -27,3 +27,27 @@ where
         self()
     }
 }
+
+/// How a station reaches file servers. Closures that return a boxed future will do.
+pub trait Route: Send + 'static {
+    /// Opens a byte stream to `host:port`, or says why that failed.
+    fn connect(&self, address: &str) -> BoxFuture<'static, io::Result<BoxStream>>;
+}
+
+impl<F> Route for F
+where
+    F: Fn(&str) -> BoxFuture<'static, io::Result<BoxStream>> + Send + 'static,
+{
+    fn connect(&self, address: &str) -> BoxFuture<'static, io::Result<BoxStream>> {
+        self(address)
+    }
+}
+
+/// The way to nowhere: every server is unreachable.
+pub(crate) struct Nowhere;
+
+impl Route for Nowhere {
+    fn connect(&self, _address: &str) -> BoxFuture<'static, io::Result<BoxStream>> {
+        Box::pin(std::future::ready(Err(io::ErrorKind::NetworkUnreachable.into())))
+    }
+}

@@ -43,7 +43,15 @@ pub fn station(mut config: Config, url: &str) -> Result<(Station, Controls), Con
             Ok(boxed)
         })
     };
-    Station::new(config, dial)
+    let (station, controls) = Station::new(config, dial)?;
+    let route = |address: &str| -> BoxFuture<'static, io::Result<BoxStream>> {
+        let address = address.to_owned();
+        Box::pin(async move {
+            let boxed: BoxStream = Box::new(TcpStream::connect(address).await?);
+            Ok(boxed)
+        })
+    };
+    Ok((station.transferring(route), controls))
 }
 
 /// Waits until a connection ends and its descriptor is free, or for a moment.

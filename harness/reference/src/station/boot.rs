@@ -37,7 +37,7 @@ impl Device {
             "chargePointVendor": self.config.vendor.as_str(),
             "chargePointModel": self.config.model.as_str(),
             "chargePointSerialNumber": self.config.identity.chars().take(25).collect::<String>(),
-            "firmwareVersion": env!("CARGO_PKG_VERSION"),
+            "firmwareVersion": self.store.firmware.as_str(),
         };
         self.post(Outgoing::triggered(Purpose::Boot, payload));
     }
@@ -94,5 +94,6 @@ impl Device {
         self.plan_heartbeat();
         self.plan_ping();
         self.tell_all();
+        self.tell_installed();
     }
 }

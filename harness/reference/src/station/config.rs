@@ -27,6 +27,8 @@ pub struct Makeup {
     pub remote_trigger: bool,
     /// What can be reserved there (OCPP 1.6 §5.13).
     pub reservations: Reservations,
+    /// It can fetch new firmware and bring its diagnostics somewhere (OCPP 1.6 §5.9, §5.19).
+    pub firmware: bool,
 }
 
 /// What can be reserved at a station.
@@ -62,6 +64,7 @@ impl Default for Makeup {
             reader: true,
             remote_trigger: true,
             reservations: Reservations::Anywhere,
+            firmware: true,
         }
     }
 }
@@ -94,6 +97,12 @@ pub struct Timing {
     pub soft_reset: Duration,
     /// The same for a hard reset; what is not answered by then is sent after the restart.
     pub hard_reset: Duration,
+    /// How long the transfer of one file may take.
+    pub transfer: Duration,
+    /// Wait before a transfer is tried again where the CSMS named no interval of its own.
+    pub transfer_pause: Duration,
+    /// How long it takes to install firmware.
+    pub install: Duration,
 }
 
 impl Default for Timing {
@@ -108,6 +117,9 @@ impl Default for Timing {
             battery: Duration::from_secs(5),
             soft_reset: Duration::from_secs(30),
             hard_reset: Duration::from_secs(2),
+            transfer: Duration::from_mins(5),
+            transfer_pause: Duration::from_secs(10),
+            install: Duration::from_secs(3),
         }
     }
 }

@@ -150,6 +150,9 @@ impl Settings {
         made.whole("StopTxnAlignedDataMaxLength", LIST_LENGTH);
         made.writable("StopTxnSampledData", Kind::Measurands, "");
         made.whole("StopTxnSampledDataMaxLength", LIST_LENGTH);
+        if makeup.firmware {
+            made.fixed("SupportedFileTransferProtocols", Kind::Text, "HTTP");
+        }
         let profiles = profiles(makeup);
         made.fixed("SupportedFeatureProfiles", Kind::Text, &profiles.join(","));
         made.whole("SupportedFeatureProfilesMaxLength", profiles.len() as i64);
@@ -361,6 +364,9 @@ pub(crate) const LIST_PART_LIMIT: usize = 60;
 
 fn profiles(makeup: &Makeup) -> Vec<&'static str> {
     let mut profiles = vec!["Core"];
+    if makeup.firmware {
+        profiles.push("FirmwareManagement");
+    }
     if makeup.local_list {
         profiles.push("LocalAuthListManagement");
     }
@@ -407,7 +413,7 @@ mod tests {
     #[test]
     fn all_core_keys_are_there_and_their_factory_values_are_legal() {
         let keys: Vec<&str> = settings().all().map(|shown| shown.key).collect();
-        assert_eq!(keys.len(), 34 + 3 + 1, "{keys:?}");
+        assert_eq!(keys.len(), 34 + 3 + 1 + 1, "{keys:?}");
         for makeup in [
             Makeup::default(),
             Makeup {
@@ -496,6 +502,7 @@ mod tests {
             local_list: false,
             remote_trigger: false,
             reservations: Reservations::Absent,
+            firmware: false,
             ..Makeup::default()
         });
         assert!(!made.has("AuthorizationCacheEnabled"));

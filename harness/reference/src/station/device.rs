@@ -15,6 +15,8 @@ use super::authorize::{Cache, LocalList};
 use super::config::Config;
 use super::config_keys::Settings;
 use super::connector::{Connector, Trouble};
+use super::diagnostics::{Log, Upload};
+use super::firmware::Update;
 use super::line::Line;
 use super::meter::Meter;
 use super::notices::Notices;
@@ -23,10 +25,11 @@ use super::power::{Power, Reset};
 use super::queue::Queue;
 use super::reservation::Reservation;
 use super::transaction::Permit;
+use super::transfer::{Transferred, Transfers};
 use crate::clock::Clock;
 use crate::outcome::Outcome;
 use crate::rpc::Answered;
-use crate::stream::Dial;
+use crate::stream::{Dial, Nowhere, Route};
 
 /// What survives a reset and a power cut.
 pub(super) struct Store {
@@ -42,6 +45,10 @@ pub(super) struct Store {
     /// A CSMS has accepted this station before: it may charge while offline (§4.2.1).
     pub(super) accepted_before: bool,
     pub(super) password: Option<Vec<u8>>,
+    /// The version of the firmware that runs.
+    pub(super) firmware: String,
+    pub(super) update: Option<Update>,
+    pub(super) log: Log,
 }
 
 /// What the CSMS thinks of the station since it booted (§4.2).
@@ -65,6 +72,10 @@ pub(super) struct Device {
     pub(super) config: Config,
     pub(super) edition: &'static Edition,
     pub(super) dialler: Box<dyn Dial>,
+    /// The way to file servers.
+    pub(super) route: Box<dyn Route>,
+    pub(super) transfers: Transfers,
+    pub(super) upload: Option<Upload>,
     pub(super) clock: Clock,
     /// Machine time of what is being dealt with.
     pub(super) now: Timestamp,
@@ -128,6 +139,9 @@ impl Device {
             reservations: Vec::new(),
             accepted_before: false,
             password: config.password.clone(),
+            firmware: env!("CARGO_PKG_VERSION").to_owned(),
+            update: None,
+            log: Log::default(),
         };
         let power = Power::Starting {
             until: now.plus(config.timing.start_up),
@@ -135,6 +149,9 @@ impl Device {
         Self {
             edition: Edition::ocpp16(),
             dialler,
+            route: Box::new(Nowhere),
+            transfers: Transfers::default(),
+            upload: None,
             clock,
             now,
             offset: 0,
@@ -178,6 +195,8 @@ impl Device {
             self.reservations_pass();
             self.sessions_pass();
             self.meters_pass();
+            self.firmware_pass();
+            self.diagnostics_pass();
             self.notices_pass();
             self.speak();
             self.reset_passes();
@@ -203,6 +222,8 @@ impl Device {
             }
             at(self.aligned_due);
             at(self.reservation_deadline());
+            at(self.firmware_deadline());
+            at(self.diagnostics_deadline());
             at(self.floating.as_ref().map(|floating| floating.until));
             for notices in &self.notices {
                 at(notices.due);
@@ -241,7 +262,15 @@ impl Device {
 
     /// Whether a connector may be used at all.
     pub(super) fn operative(&self, number: usize) -> bool {
-        self.store.operative[number]
+        self.store.operative[number] && !self.closed_for_update()
+    }
+
+    /// A file has been transferred, or has not.
+    pub(super) fn transferred(&mut self, ended: Transferred) {
+        match ended {
+            Transferred::Fetched(image) => self.firmware_fetched(image),
+            Transferred::Brought(ended) => self.diagnostics_brought(ended),
+        }
     }
 
     /// Follows the clock of the CSMS (§4.2, §4.6). Less than a second is transmission time.
@@ -281,7 +310,7 @@ impl Device {
             .filter(|number| (1..=self.connectors.len()).contains(number))
     }
 
-    /// The numbers of all connectors.
+    /// The numbers of all connectors, from 1.
     pub(super) fn numbers(&self) -> std::ops::RangeInclusive<usize> {
         1..=self.connectors.len()
     }

@@ -202,6 +202,7 @@ impl Device {
         store.cache.clear();
         store.list = super::authorize::LocalList::default();
         store.reservations.clear();
+        store.update = None;
         store.accepted_before = false;
         store.password.clone_from(&self.config.password);
     }

@@ -6,6 +6,8 @@ mod config;
 mod config_keys;
 mod connector;
 mod device;
+mod diagnostics;
+mod firmware;
 mod hands;
 mod line;
 mod meter;
@@ -19,6 +21,7 @@ mod reservation;
 mod run;
 mod session;
 mod transaction;
+mod transfer;
 
 pub use config::{Config, ConfigError, Makeup, Reservations, Timing};
 pub use run::{Controls, Station};

@@ -121,8 +121,11 @@ impl Device {
         {
             return;
         }
+        let words = format!("connector {number} {} {}", notice.status.as_str(), notice.error);
         notices.current = Some(notice);
         notices.due = None;
+        self.log(&words);
+        let notices = &mut self.notices[number];
         if notices.news().is_some() {
             match minimum {
                 Some(minimum) => notices.due = Some(now.plus(minimum)),

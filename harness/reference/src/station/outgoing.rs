@@ -24,6 +24,10 @@ pub(super) enum Purpose {
     Heartbeat,
     /// MeterValues that were asked for by TriggerMessage.
     Reading,
+    /// How far an update of the firmware is.
+    Firmware,
+    /// How far an upload of diagnostics is.
+    Diagnostics,
 }
 
 impl Purpose {
@@ -34,6 +38,8 @@ impl Purpose {
             Self::Status { .. } => "StatusNotification",
             Self::Heartbeat => "Heartbeat",
             Self::Reading => "MeterValues",
+            Self::Firmware => "FirmwareStatusNotification",
+            Self::Diagnostics => "DiagnosticsStatusNotification",
         }
     }
 }
@@ -287,7 +293,7 @@ impl Device {
             }
             Purpose::Status { number, notice } => self.notices[number].told = Some(notice),
             Purpose::Heartbeat => self.follow_clock(payload),
-            Purpose::Reading => {}
+            Purpose::Reading | Purpose::Firmware | Purpose::Diagnostics => {}
         }
     }
 
@@ -297,7 +303,7 @@ impl Device {
             Purpose::Authorize(ask) => self.decided(ask, None),
             // It was said; nothing in the standard asks for it twice.
             Purpose::Status { number, notice } => self.notices[number].told = Some(notice),
-            Purpose::Heartbeat | Purpose::Reading => {}
+            Purpose::Heartbeat | Purpose::Reading | Purpose::Firmware | Purpose::Diagnostics => {}
         }
     }
 
@@ -313,6 +319,9 @@ impl Device {
             match outgoing.purpose {
                 Purpose::Boot => self.boot_due = Some(self.now),
                 Purpose::Authorize(ask) => self.ask_locally(ask),
+                // The CSMS must know how it went on (§4.4, §4.5): said again when the line is back.
+                Purpose::Firmware | Purpose::Diagnostics if !outgoing.triggered => self.post(outgoing),
+                Purpose::Firmware | Purpose::Diagnostics => {}
                 Purpose::Status { .. } | Purpose::Heartbeat | Purpose::Reading => {}
             }
         }

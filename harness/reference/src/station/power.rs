@@ -68,7 +68,7 @@ impl Device {
         }
     }
 
-    fn nothing_to_say(&self) -> bool {
+    pub(super) fn nothing_to_say(&self) -> bool {
         let heard_out = self.store.queue.is_empty() && self.outbox.is_empty() && self.in_flight.is_none();
         heard_out || !self.online()
     }
@@ -111,6 +111,8 @@ impl Device {
     /// The controller has started: it looks at its connectors and contacts the CSMS.
     fn come_up(&mut self) {
         self.power = Power::On;
+        self.log("started");
+        self.resume_update();
         self.failures = 0;
         self.boot_due = Some(self.now);
         self.line = Line::Down {
@@ -179,6 +181,8 @@ impl Device {
         self.floating = None;
         self.outbox.clear();
         self.in_flight = None;
+        self.transfers.leave();
+        self.upload = None;
         for notices in &mut self.notices {
             *notices = super::notices::Notices::default();
         }

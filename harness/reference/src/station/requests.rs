@@ -64,6 +64,8 @@ impl Device {
             "GetLocalListVersion" if makeup.local_list => object! { "listVersion": self.list_version() },
             "ReserveNow" if reservations => status(self.reserve_now(request)),
             "CancelReservation" if reservations => status(self.cancel_reservation(request)),
+            "UpdateFirmware" if makeup.firmware => self.update_firmware(request),
+            "GetDiagnostics" if makeup.firmware => self.get_diagnostics(request),
             "SendLocalList" if makeup.local_list => status(self.send_local_list(request)),
             _ => {
                 return Err(Fail(
@@ -330,6 +332,14 @@ impl Device {
             }
             Some("Heartbeat") => {
                 self.post(Outgoing::triggered(Purpose::Heartbeat, Json::empty()));
+                "Accepted"
+            }
+            Some("FirmwareStatusNotification") if self.config.makeup.firmware => {
+                self.trigger_firmware();
+                "Accepted"
+            }
+            Some("DiagnosticsStatusNotification") if self.config.makeup.firmware => {
+                self.trigger_diagnostics();
                 "Accepted"
             }
             Some("StatusNotification") => self.trigger_statuses(connector),

@@ -8,8 +8,9 @@ use super::config_keys::{Change, Settings};
 use super::device::Device;
 use super::hands::Command;
 use super::line::{LineEvent, opening_request};
+use super::transfer::Transferred;
 use crate::outcome::Outcome;
-use crate::stream::Dial;
+use crate::stream::{Dial, Route};
 
 /// The most connectors that a station may have.
 const MOST_CONNECTORS: u32 = 64;
@@ -29,6 +30,7 @@ pub struct Controls {
 enum Event {
     Command(Option<Command>),
     Line(LineEvent),
+    Transfer(Transferred),
     Time,
 }
 
@@ -40,6 +42,13 @@ impl Station {
         let (sender, commands) = mpsc::channel(16);
         let device = Device::new(config, settings, Box::new(dial));
         Ok((Self { device, commands }, Controls { commands: sender }))
+    }
+
+    /// The station transfers files over what `route` opens. Without one, it reaches no file server.
+    #[must_use]
+    pub fn transferring(mut self, route: impl Route) -> Self {
+        self.device.route = Box::new(route);
+        self
     }
 
     /// Runs the station until the last of its [`Controls`] is gone, then hangs up.
@@ -57,6 +66,10 @@ impl Station {
                     self.device.now = self.device.clock.now();
                     self.device.line_event(event);
                 }
+                Event::Transfer(ended) => {
+                    self.device.now = self.device.clock.now();
+                    self.device.transferred(ended);
+                }
                 Event::Time => {}
             }
         }
@@ -64,10 +77,12 @@ impl Station {
 
     async fn wait(&mut self, deadline: Timestamp) -> Event {
         let clock = self.device.clock;
+        let Device { line, transfers, .. } = &mut self.device;
         tokio::select! {
             biased;
             command = self.commands.recv() => Event::Command(command),
-            event = self.device.line.next() => Event::Line(event),
+            event = line.next() => Event::Line(event),
+            ended = transfers.next() => Event::Transfer(ended),
             () = clock.until(deadline) => Event::Time,
         }
     }

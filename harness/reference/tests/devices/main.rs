@@ -8,6 +8,8 @@
 mod availability;
 mod boot;
 mod configuration;
+mod diagnostics;
+mod firmware;
 mod handshake;
 mod hostile;
 mod local_list;
@@ -20,6 +22,7 @@ mod remote;
 mod reservations;
 mod robustness;
 mod sessions;
+mod shelf;
 mod tcp;
 mod walk;
 mod world;

@@ -189,6 +189,7 @@ async fn where_there_is_nothing_to_unlock() {
 async fn triggered_messages_come_after_the_answer() {
     let world = charging(Makeup {
         connectors: 2,
+        firmware: false,
         ..Makeup::default()
     })
     .await;
@@ -199,6 +200,7 @@ async fn triggered_messages_come_after_the_answer() {
         ("MeterValues", Some(1)),
         ("MeterValues", Some(9)),
         ("FirmwareStatusNotification", None),
+        ("DiagnosticsStatusNotification", Some(1)),
     ] {
         let payload = match connector {
             Some(connector) => object! { "requestedMessage": message, "connectorId": connector },
@@ -230,6 +232,8 @@ async fn triggered_messages_come_after_the_answer() {
          < TriggerMessage MeterValues 9
            > Rejected
          < TriggerMessage FirmwareStatusNotification
+           > NotImplemented
+         < TriggerMessage DiagnosticsStatusNotification 1
            > NotImplemented",
     );
 }
@@ -240,6 +244,7 @@ async fn profiles_that_are_not_there_are_not_supported() {
         local_list: false,
         remote_trigger: false,
         reservations: Reservations::Absent,
+        firmware: false,
         ..Makeup::default()
     })
     .booted()

@@ -14,6 +14,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{accept_hdr_async, client_async};
 
+use crate::shelf::Shelf;
+
 /// 2024-05-01T12:00:00Z, a whole quarter of an hour.
 pub(crate) const NOON: i64 = 1_714_564_800;
 
@@ -68,6 +70,15 @@ impl World {
     }
 
     pub(crate) fn new(station: station::Config, csms: csms::Config) -> Self {
+        Self::build(station, csms, None)
+    }
+
+    /// A world with a file server.
+    pub(crate) fn served(station: station::Config, csms: csms::Config, shelf: &Shelf) -> Self {
+        Self::build(station, csms, Some(shelf))
+    }
+
+    fn build(station: station::Config, csms: csms::Config, shelf: Option<&Shelf>) -> Self {
         let csms = Csms::new(csms);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let raw = Arc::new(Mutex::new(Vec::new()));
@@ -92,7 +103,10 @@ impl World {
                 Ok(boxed)
             })
         };
-        let (station, controls) = Station::new(station, dial).unwrap();
+        let (mut station, controls) = Station::new(station, dial).unwrap();
+        if let Some(shelf) = shelf {
+            station = station.transferring(shelf.route());
+        }
         tokio::spawn(station.run());
         Self {
             csms,
@@ -418,6 +432,7 @@ fn line(direction: char, frame: &Frame) -> String {
                     &["/connectorId", "/idTag", "/reservationId"]
                 }
                 "CancelReservation" => &["/reservationId"],
+                "FirmwareStatusNotification" | "DiagnosticsStatusNotification" => &["/status"],
                 "StopTransaction" => &["/transactionId", "/reason", "/idTag"],
                 "MeterValues" => &[
                     "/connectorId",
@@ -443,7 +458,13 @@ fn line(direction: char, frame: &Frame) -> String {
                 .to_owned()
         }
         Frame::CallResult { payload, .. } => {
-            let fields = ["/status", "/idTagInfo/status", "/transactionId", "/listVersion"];
+            let fields = [
+                "/status",
+                "/idTagInfo/status",
+                "/transactionId",
+                "/listVersion",
+                "/fileName",
+            ];
             let words: Vec<String> = fields.iter().filter_map(|field| text(payload, field)).collect();
             format!("  {direction} {}", words.join(" ")).trim_end().to_owned()
         }
