@@ -1,6 +1,6 @@
 //! What the played side says: its CALLs and answers, made from the words of their lines.
 
-use plugfest_case::ir::{AnswerForm, Kind};
+use plugfest_case::ir::{AnswerForm, Kind, Pattern};
 use plugfest_protocol::{Json, Object};
 
 use super::Command;
@@ -76,8 +76,14 @@ pub(super) fn send_answer(
             overlay: cx.values.build(pattern, frame)?,
         },
         AnswerForm::Error { code } => {
+            let mut code = code;
+            while let Pattern::OneOf(options) = code
+                && let Some(first) = options.first()
+            {
+                code = first;
+            }
             let code = match code {
-                plugfest_case::ir::Pattern::Value(expr) => cx
+                Pattern::Value(expr) => cx
                     .values
                     .evaluate(expr, frame)?
                     .as_str()

@@ -83,7 +83,7 @@ pub(super) static RULES: &[Entry] = &[
                   regular results (OCPP-1.6J 4.2.2), and each operation says SHALL respond. Let pass: NotSupported and \
                   NotImplemented for actions outside the Core profile, any CALLERROR before the station is accepted or \
                   while that is not known, a CALL sent while another was open, and doubts about the meaning of valid \
-                  values (unknown connectors, charging profiles, more keys than GetConfigurationMaxKeys). The clause of the finding is the operation's own. \
+                  values (unknown connectors, charging profiles, a list that names a tag twice, more keys than GetConfigurationMaxKeys). The clause of the finding is the operation's own. \
                   A refused StopTransaction has its own rule: transaction/stop-refused.",
     }),
     Entry::both::<ErrorCode>(RuleInfo {
@@ -463,7 +463,17 @@ fn doubtful(context: &Context<'_>, call: &OpenCall) -> bool {
     let profile = ["chargingProfile", "csChargingProfiles"]
         .iter()
         .any(|field| call.payload.get(field).is_some());
-    beyond || profile || call.action == "GetCompositeSchedule"
+    beyond || profile || call.action == "GetCompositeSchedule" || names_a_tag_twice(&call.payload)
+}
+
+/// True for a list that no station can take (OCPP-1.6 6.41), though its schema lets it pass.
+fn names_a_tag_twice(payload: &Json) -> bool {
+    let list = payload.get("localAuthorizationList").and_then(Json::as_array);
+    let mut seen = BTreeSet::new();
+    list.unwrap_or_default()
+        .iter()
+        .filter_map(|entry| text(entry, "idTag"))
+        .any(|tag| !seen.insert(tag.to_ascii_lowercase()))
 }
 
 /// Error codes where the standard fixes them.

@@ -1,6 +1,7 @@
 //! The two sides of OCPP 1.6 as we ordinarily play them.
 
 mod csms;
+mod profiles;
 mod station;
 
 pub(crate) use csms::Csms;

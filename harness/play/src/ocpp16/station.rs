@@ -6,6 +6,7 @@ use std::time::Duration;
 use plugfest_protocol::{Edition, Json, Object, Part, Timestamp, minimal};
 use plugfest_trace::Outcome;
 
+use super::profiles::{LocalList, Reservations, Triggered};
 use super::{at, object};
 use crate::player::{Owed, Player};
 
@@ -26,6 +27,9 @@ pub(crate) struct Station {
     beat: Option<Timestamp>,
     transaction: Option<Open>,
     register: i64,
+    list: LocalList,
+    reservations: Reservations,
+    triggered: Triggered,
 }
 
 /// A transaction that is running.
@@ -50,6 +54,9 @@ impl Station {
             beat: None,
             transaction: None,
             register: METER_START,
+            list: LocalList::default(),
+            reservations: Reservations::default(),
+            triggered: Triggered::default(),
         };
         for key in edition
             .config_keys()
@@ -64,9 +71,6 @@ impl Station {
 
     /// The plain value of a configuration key.
     fn ordinary(&self, key: &str) -> Json {
-        let connectors = at(&self.values, &["connectors"])
-            .and_then(Json::as_i64)
-            .unwrap_or(1);
         if let Some(assumed) = at(&self.values, &["config", key]) {
             return Json::from(
                 assumed
@@ -78,8 +82,9 @@ impl Station {
             "HeartbeatInterval" => {
                 at(&self.values, &["heartbeat"]).map_or_else(|| "300".to_owned(), ToString::to_string)
             }
-            "NumberOfConnectors" => connectors.to_string(),
-            "SupportedFeatureProfiles" => "Core".to_owned(),
+            "NumberOfConnectors" => self.connectors().to_string(),
+            "SupportedFeatureProfiles" => "Core,LocalAuthListManagement,Reservation,RemoteTrigger".to_owned(),
+            "LocalAuthListMaxLength" | "SendLocalListMaxLength" => "100".to_owned(),
             "MeterValuesSampledData" | "MeterValuesAlignedData" => "Energy.Active.Import.Register".to_owned(),
             "StopTxnSampledData" | "StopTxnAlignedData" => String::new(),
             "ConnectorPhaseRotation" => "NotApplicable".to_owned(),
@@ -186,6 +191,11 @@ impl Station {
         }
     }
 
+    fn connectors(&self) -> i64 {
+        let connectors = at(&self.values, &["connectors"]);
+        connectors.and_then(Json::as_i64).unwrap_or(1)
+    }
+
     /// The register now, in Wh: it rises while a transaction runs.
     fn meter(&self, now: Timestamp) -> i64 {
         match &self.transaction {
@@ -205,12 +215,13 @@ fn is_shown(key: &str) -> bool {
             | "AuthorizationCacheEnabled"
             | "MaxEnergyOnInvalidId"
             | "MinimumStatusDuration"
+            | "ReserveConnectorZeroSupported"
             | "WebSocketPingInterval"
     )
 }
 
 impl Player for Station {
-    fn answer(&mut self, action: &str, payload: &Json, _now: Timestamp) -> Json {
+    fn answer(&mut self, action: &str, payload: &Json, now: Timestamp) -> Json {
         match action {
             "GetConfiguration" => self.configuration(payload),
             "ChangeConfiguration" => self.change(payload),
@@ -226,14 +237,26 @@ impl Player for Station {
             }
             "UnlockConnector" => object([("status", "Unlocked".into())]),
             "DataTransfer" => object([("status", "UnknownVendorId".into())]),
-            "TriggerMessage" => object([("status", "NotImplemented".into())]),
+            "TriggerMessage" => object([("status", Triggered::verdict(payload, self.connectors()).into())]),
+            "GetLocalListVersion" => object([("listVersion", self.list.version().into())]),
+            "SendLocalList" => object([("status", self.list.verdict(payload).into())]),
+            "ReserveNow" => {
+                let busy = self.transaction.as_ref().map(|open| &open.connector);
+                object([("status", self.reservations.verdict(payload, busy, now).into())])
+            }
+            "CancelReservation" => {
+                let held = self.reservations.holds(payload, now);
+                object([("status", if held { "Accepted" } else { "Rejected" }.into())])
+            }
             other => minimal(self.edition, other, Part::Response),
         }
     }
 
     fn call(&mut self, action: &str, now: Timestamp) -> Json {
-        let connector = at(&self.values, &["connector"])
-            .cloned()
+        let about = self.triggered.about(action);
+        let connector = about.map(Json::from);
+        let connector = connector
+            .or_else(|| at(&self.values, &["connector"]).cloned())
             .unwrap_or_else(|| 1.into());
         let time = Json::from(now.to_rfc3339());
         let open = self.transaction.clone();
@@ -242,23 +265,34 @@ impl Player for Station {
                 ("chargePointVendor", "plugfest".into()),
                 ("chargePointModel", "played station".into()),
             ]),
-            "StatusNotification" => object([
-                ("connectorId", connector),
-                ("errorCode", "NoError".into()),
-                ("status", "Available".into()),
-                ("timestamp", time),
-            ]),
-            "StartTransaction" => object([
-                ("connectorId", connector),
-                (
-                    "idTag",
-                    at(&self.values, &["tag", "valid"])
-                        .cloned()
-                        .unwrap_or_else(|| "TAG".into()),
-                ),
-                ("meterStart", self.meter(now).into()),
-                ("timestamp", time),
-            ]),
+            "StatusNotification" => {
+                // What is triggered repeats what was told last; what is told by itself is in the words of the case.
+                let (status, error) = about
+                    .and_then(|connector| self.triggered.told.get(&connector).cloned())
+                    .unwrap_or_else(|| ("Available".into(), "NoError".into()));
+                object([
+                    ("connectorId", connector),
+                    ("errorCode", error),
+                    ("status", status),
+                    ("timestamp", time),
+                ])
+            }
+            "DiagnosticsStatusNotification" | "FirmwareStatusNotification" => {
+                object([("status", "Idle".into())])
+            }
+            "StartTransaction" => {
+                let reserved = self.reservations.on(&connector, now);
+                let mut payload = Object::new();
+                payload.insert("connectorId", connector);
+                let tag = at(&self.values, &["tag", "valid"]).cloned();
+                payload.insert("idTag", tag.unwrap_or_else(|| "TAG".into()));
+                payload.insert("meterStart", self.meter(now));
+                if let Some(id) = reserved {
+                    payload.insert("reservationId", id);
+                }
+                payload.insert("timestamp", time);
+                Json::Object(payload)
+            }
             "StopTransaction" => {
                 let mut payload = Object::new();
                 payload.insert("meterStop", self.meter(now));
@@ -297,7 +331,9 @@ impl Player for Station {
                 self.interval = Duration::from_secs(seconds.unsigned_abs());
                 self.beat = self.accepted.then(|| now + self.interval);
             }
+            "StatusNotification" => self.triggered.tell(request),
             "StartTransaction" => {
+                self.reservations.use_up(request);
                 let meter = request
                     .get("meterStart")
                     .and_then(Json::as_i64)
@@ -323,7 +359,18 @@ impl Player for Station {
         }
     }
 
-    fn gave(&mut self, _action: &str, _request: &Json, _answer: &Json) {}
+    fn gave(&mut self, action: &str, request: &Json, answer: &Json) {
+        if answer.get("status").and_then(Json::as_str) != Some("Accepted") {
+            return;
+        }
+        match action {
+            "SendLocalList" => self.list.take(request),
+            "ReserveNow" => self.reservations.take(request),
+            "CancelReservation" => self.reservations.cancel(request),
+            "TriggerMessage" => self.triggered.owe(request, self.connectors()),
+            _ => {}
+        }
+    }
 
     fn configure(&mut self, key: &str, value: &Json) {
         let name = self.key(key).map_or_else(|| key.to_owned(), |(k, _)| k);
@@ -341,6 +388,12 @@ impl Player for Station {
     }
 
     fn owes(&mut self, now: Timestamp) -> Owed {
+        if let Some(action) = self.triggered.next() {
+            return Owed {
+                due: Some(action),
+                next: self.owes_next(now),
+            };
+        }
         match self.beat {
             Some(beat) if beat <= now => {
                 self.beat = Some(now + self.interval);
@@ -353,7 +406,10 @@ impl Player for Station {
         }
     }
 
-    fn owes_next(&self, _now: Timestamp) -> Option<Timestamp> {
+    fn owes_next(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.triggered.is_owed() {
+            return Some(now);
+        }
         self.beat
     }
 
