@@ -14,6 +14,14 @@ pub(crate) const TRACES: &[(&str, &str, &str)] = &[
         dut => {"status":"Accepted"}"#,
     ),
     (
+        "a list that names a tag twice is no valid request, though its schema lets it pass",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us SendLocalList {"listVersion":2,"updateType":"Full","localAuthorizationList":[{"idTag":"A","idTagInfo":{"status":"Accepted"}},{"idTag":"a","idTagInfo":{"status":"Blocked"}}]}
+        dut =! PropertyConstraintViolation"#,
+    ),
+    (
         "a retry may keep its id",
         "station",
         r#"up
