@@ -16,6 +16,7 @@ pub const NATIVES: &[(&str, usize)] = &[
     ("seconds_between", 2),
     ("samples", 2),
     ("number", 1),
+    ("composite_flaw", 3),
     ("csr_sound", 1),
 ];
 
@@ -30,6 +31,7 @@ pub(crate) fn native(name: &str) -> Option<Native> {
         "seconds_between" => seconds_between,
         "samples" => samples,
         "number" => number,
+        "composite_flaw" => crate::ocpp16::charging::composite_flaw,
         _ => return None,
     })
 }

@@ -12,17 +12,23 @@
 //! | `availability.N.scheduled` | the same, as promised for the end of the transaction |
 //! | `connectors` | how many connectors there are, as far as seen |
 //! | `config.KEY`, `readonly.KEY`, `unknown.KEY` | value, access and absence of a configuration key |
+//! | `transaction.N.charging` | when it was first told that energy flows in that transaction |
 //! | `list.version` | version of the local authorization list |
+//! | `profiles` | how many charging profiles the station holds; not known before all were cleared once |
+//! | `profile.X` | one of them: `connectorId`, `since`, `doubtful`, `profile` |
 
 use std::collections::BTreeSet;
 
-use plugfest_protocol::{Edition, Json, Timestamp};
+use plugfest_protocol::{Edition, Json};
 use plugfest_trace::{Party, What};
 
 use crate::facts::{self, Facts, KeeperView};
 use crate::ledger::AnsweredCall;
+use crate::ocpp16::charging::Held;
 use crate::rule::{AnswerSeen, Seen};
 
+/// No more remote starts with a charging profile wait for their transaction.
+const MOST_WAITING: usize = 16;
 /// At most so many facts are kept; a DUT that reports more connectors or keys is not followed further.
 const MOST_FACTS: usize = 4096;
 
@@ -33,6 +39,8 @@ pub struct Keeper {
     boot_triggered: bool,
     /// Connectors on which a transaction has ended and an availability change is due.
     due: BTreeSet<i64>,
+    /// Accepted remote starts that bring a charging profile for the transaction to come.
+    waiting: Vec<Json>,
 }
 
 impl facts::Keeper for Keeper {
@@ -51,7 +59,7 @@ impl facts::Keeper for Keeper {
                 action,
                 payload,
                 ..
-            } if from == station => self.asked(facts, action, payload),
+            } if from == station => self.asked(facts, context, action, payload),
             Seen::Answer {
                 from,
                 call,
@@ -59,9 +67,9 @@ impl facts::Keeper for Keeper {
                 ..
             } => {
                 if from == station {
-                    self.station_answered(facts, call, payload);
+                    self.station_answered(facts, context, call, payload);
                 } else {
-                    csms_answered(facts, context.at, call, payload);
+                    self.csms_answered(facts, context, call, payload);
                 }
             }
             Seen::Event(event) => {
@@ -78,7 +86,7 @@ impl facts::Keeper for Keeper {
 
 impl Keeper {
     /// The station asks the CSMS.
-    fn asked(&mut self, facts: &mut Facts, action: &str, payload: &Json) {
+    fn asked(&mut self, facts: &mut Facts, context: &KeeperView<'_>, action: &str, payload: &Json) {
         match action {
             "BootNotification" if !std::mem::take(&mut self.boot_triggered) => {
                 facts.learn("boot", Json::Null);
@@ -101,14 +109,22 @@ impl Keeper {
                     facts.forget(&format!("availability.{connector}.scheduled"));
                 }
                 note_connector(facts, connector);
+                let charging = format!("transaction.{connector}.charging");
+                let is_open = facts.fact(&format!("transaction.{connector}")).is_some();
+                if status == "Charging" && is_open && facts.fact(&charging).is_none() {
+                    facts.learn(charging, context.at.to_rfc3339());
+                }
             }
             "StopTransaction" => {
                 let Some(id) = int(payload, "transactionId") else {
                     return;
                 };
                 if let Some(connector) = connector_of(facts, id) {
-                    for part in ["", ".tag", ".meter", ".start"] {
+                    for part in ["", ".tag", ".meter", ".start", ".charging"] {
                         facts.forget(&format!("transaction.{connector}{part}"));
+                    }
+                    if let Ok(connector) = connector.parse() {
+                        held(facts, |held| held.ended(connector));
                     }
                 }
             }
@@ -117,7 +133,13 @@ impl Keeper {
     }
 
     /// The station answers the CSMS.
-    fn station_answered(&mut self, facts: &mut Facts, call: &AnsweredCall, payload: &Json) {
+    fn station_answered(
+        &mut self,
+        facts: &mut Facts,
+        context: &KeeperView<'_>,
+        call: &AnsweredCall,
+        payload: &Json,
+    ) {
         let status = text(payload, "status");
         match call.action.as_str() {
             "TriggerMessage" | "ExtendedTriggerMessage" => {
@@ -183,6 +205,27 @@ impl Keeper {
                     _ => {}
                 }
             }
+            "SetChargingProfile" => {
+                let connector = int(&call.payload, "connectorId");
+                if let (Some("Accepted"), Some(connector), Some(profile)) =
+                    (status, connector, call.payload.get("csChargingProfiles"))
+                {
+                    held(facts, |held| held.install(connector, profile, context.at));
+                }
+            }
+            "ClearChargingProfile" => match status {
+                Some("Accepted") => held(facts, |held| held.clear(&call.payload)),
+                Some("Unknown") => held(facts, |held| held.unknown(&call.payload)),
+                _ => {}
+            },
+            "RemoteStartTransaction" => {
+                if status == Some("Accepted") && call.payload.get("chargingProfile").is_some() {
+                    self.waiting.push(call.payload.clone());
+                    if self.waiting.len() > MOST_WAITING {
+                        self.waiting.remove(0);
+                    }
+                }
+            }
             "SendLocalList" => match (status, int(&call.payload, "listVersion")) {
                 (Some("Accepted"), Some(version)) => facts.learn("list.version", version),
                 _ => facts.forget("list.version"),
@@ -195,47 +238,85 @@ impl Keeper {
             _ => {}
         }
     }
-}
 
-/// The CSMS answers the station.
-fn csms_answered(facts: &mut Facts, at: Timestamp, call: &AnsweredCall, payload: &Json) {
-    match call.action.as_str() {
-        "BootNotification" => {
-            let Some(status) = text(payload, "status") else {
-                return;
-            };
-            // An answer to a triggered BootNotification ends no boot.
-            if status == "Accepted" && facts.fact("boot").is_none_or(Json::is_null) {
-                facts.learn("boot.silent", at.to_rfc3339());
-            }
-            facts.learn("boot", status);
-            let Some(interval) = int(payload, "interval") else {
-                return;
-            };
-            facts.learn("boot.interval", interval);
-            if status == "Accepted" {
-                // The station takes over the interval, and may show it in its configuration (OCPP-1.6 4.2).
-                facts.forget("config.HeartbeatInterval");
-                facts.learn("heartbeat", interval);
-            }
-        }
-        "StartTransaction" => {
-            let (Some(connector), Some(id)) =
-                (int(&call.payload, "connectorId"), int(payload, "transactionId"))
-            else {
-                return;
-            };
-            note_connector(facts, connector);
-            facts.learn(format!("transaction.{connector}"), id);
-            for (part, field) in [("tag", "idTag"), ("meter", "meterStart"), ("start", "timestamp")] {
-                match call.payload.get(field) {
-                    Some(value) => facts.learn(format!("transaction.{connector}.{part}"), value.clone()),
-                    None => facts.forget(&format!("transaction.{connector}.{part}")),
+    /// The CSMS answers the station.
+    fn csms_answered(
+        &mut self,
+        facts: &mut Facts,
+        context: &KeeperView<'_>,
+        call: &AnsweredCall,
+        payload: &Json,
+    ) {
+        match call.action.as_str() {
+            "BootNotification" => {
+                let Some(status) = text(payload, "status") else {
+                    return;
+                };
+                // An answer to a triggered BootNotification ends no boot.
+                if status == "Accepted" && facts.fact("boot").is_none_or(Json::is_null) {
+                    facts.learn("boot.silent", context.at.to_rfc3339());
+                }
+                facts.learn("boot", status);
+                let Some(interval) = int(payload, "interval") else {
+                    return;
+                };
+                facts.learn("boot.interval", interval);
+                if status == "Accepted" {
+                    // The station takes over the interval, and may show it in its configuration (OCPP-1.6 4.2).
+                    facts.forget("config.HeartbeatInterval");
+                    facts.learn("heartbeat", interval);
                 }
             }
+            "StartTransaction" => {
+                let (Some(connector), Some(id)) =
+                    (int(&call.payload, "connectorId"), int(payload, "transactionId"))
+                else {
+                    return;
+                };
+                note_connector(facts, connector);
+                facts.learn(format!("transaction.{connector}"), id);
+                for (part, field) in [("tag", "idTag"), ("meter", "meterStart"), ("start", "timestamp")] {
+                    match call.payload.get(field) {
+                        Some(value) => facts.learn(format!("transaction.{connector}.{part}"), value.clone()),
+                        None => facts.forget(&format!("transaction.{connector}.{part}")),
+                    }
+                }
+                facts.forget(&format!("transaction.{connector}.charging"));
+                if facts.fact(&format!("status.{connector}")).and_then(Json::as_str) == Some("Charging") {
+                    facts.learn(
+                        format!("transaction.{connector}.charging"),
+                        context.at.to_rfc3339(),
+                    );
+                }
+                self.takes_up(facts, context, connector, text(&call.payload, "idTag"));
+            }
+            _ => {}
         }
-        _ => {}
     }
+
+    /// A remote start has led to a transaction, to which the profile that it brought belongs (OCPP-1.6 5.16.2).
+    fn takes_up(&mut self, facts: &mut Facts, context: &KeeperView<'_>, connector: i64, tag: Option<&str>) {
+        let fits = |request: &Json| {
+            let same_tag = text(request, "idTag")
+                .zip(tag)
+                .is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
+            same_tag && int(request, "connectorId").is_none_or(|wanted| wanted == connector)
+        };
+        let Some(place) = self.waiting.iter().rposition(fits) else {
+            return;
+        };
+        let request = self.waiting.swap_remove(place);
+        if let Some(profile) = request.get("chargingProfile") {
+            held(facts, |held| held.install(connector, profile, context.at));
+        }
+    }
+}
+
+/// Changes what is known of the charging profiles.
+fn held(facts: &mut Facts, change: impl FnOnce(&mut Held)) {
+    let mut held = Held::from_facts(facts);
+    change(&mut held);
+    held.write(facts);
 }
 
 fn forget_configuration(facts: &mut Facts) {
@@ -243,7 +324,7 @@ fn forget_configuration(facts: &mut Facts) {
         .all()
         .keys()
         .filter(|name| {
-            ["config.", "readonly.", "availability.", "list."]
+            ["config.", "readonly.", "availability.", "list.", "profile."]
                 .iter()
                 .any(|p| name.starts_with(p))
         })
@@ -252,6 +333,7 @@ fn forget_configuration(facts: &mut Facts) {
     for name in gone {
         facts.forget(&name);
     }
+    facts.forget("profiles");
 }
 
 fn note_connector(facts: &mut Facts, connector: i64) {

@@ -1,5 +1,6 @@
-//! What is particular to OCPP 1.6 in judging, beside its rules: which facts there are.
+//! What is particular to OCPP 1.6 in judging, beside its rules: which facts there are, and how charging profiles add up.
 
+pub mod charging;
 mod dialect;
 mod keeper;
 
