@@ -506,6 +506,7 @@ fn a_lower_answer_is_explained_by_one_local_limit_and_not_by_two() {
     assert!(compare(&situation, &said([16, 10, 16]), false).is_some_and(|flaw| !flaw.above));
     assert!(compare(&situation, &said([16, 10, 20]), true).is_some_and(|flaw| flaw.second < 60));
     assert!(
-        compare(&situation, &said([20, 11, 30]), true).is_some_and(|flaw| flaw.above && (60..120).contains(&flaw.second))
+        compare(&situation, &said([20, 11, 30]), true)
+            .is_some_and(|flaw| flaw.above && (60..120).contains(&flaw.second))
     );
 }

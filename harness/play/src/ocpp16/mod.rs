@@ -1,5 +1,6 @@
 //! The two sides of OCPP 1.6 as we ordinarily play them.
 
+mod charging;
 mod csms;
 mod profiles;
 mod station;

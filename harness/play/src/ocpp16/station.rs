@@ -6,6 +6,7 @@ use std::time::Duration;
 use plugfest_protocol::{Edition, Json, Object, Part, Timestamp, minimal};
 use plugfest_trace::Outcome;
 
+use super::charging::{Charging, Transaction};
 use super::profiles::{LocalList, Reservations, Triggered};
 use super::{at, object};
 use crate::player::{Owed, Player};
@@ -30,6 +31,7 @@ pub(crate) struct Station {
     list: LocalList,
     reservations: Reservations,
     triggered: Triggered,
+    charging: Charging,
 }
 
 /// A transaction that is running.
@@ -57,6 +59,7 @@ impl Station {
             list: LocalList::default(),
             reservations: Reservations::default(),
             triggered: Triggered::default(),
+            charging: Charging::new(),
         };
         for key in edition
             .config_keys()
@@ -92,6 +95,10 @@ impl Station {
             "GetConfigurationMaxKeys" => "50".to_owned(),
             "TransactionMessageAttempts" | "ResetRetries" => "3".to_owned(),
             "TransactionMessageRetryInterval" => "10".to_owned(),
+            "ChargeProfileMaxStackLevel" => "8".to_owned(),
+            "ChargingScheduleAllowedChargingRateUnit" => "Current,Power".to_owned(),
+            "ChargingScheduleMaxPeriods" => "24".to_owned(),
+            "MaxChargingProfilesInstalled" => "16".to_owned(),
             "AllowOfflineTxForUnknownId"
             | "AuthorizationCacheEnabled"
             | "AuthorizeRemoteTxRequests"
@@ -196,6 +203,15 @@ impl Station {
         connectors.and_then(Json::as_i64).unwrap_or(1)
     }
 
+    /// The transaction that charging profiles may be for.
+    fn charging_transaction(&self) -> Option<Transaction> {
+        self.transaction.as_ref().map(|open| Transaction {
+            id: open.id.as_i64().unwrap_or(0),
+            connector: open.connector.as_i64().unwrap_or(1),
+            since: open.since,
+        })
+    }
+
     /// The register now, in Wh: it rises while a transaction runs.
     fn meter(&self, now: Timestamp) -> i64 {
         match &self.transaction {
@@ -235,6 +251,13 @@ impl Player for Station {
                     .is_some_and(|t| Some(&t.id) == payload.get("transactionId"));
                 object([("status", if known { "Accepted" } else { "Rejected" }.into())])
             }
+            "SetChargingProfile" => object([("status", "Accepted".into())]),
+            "ClearChargingProfile" => self.charging.cleared(payload),
+            "GetCompositeSchedule" => {
+                self.charging
+                    .composite(payload, now, self.charging_transaction().as_ref())
+            }
+            "GetDiagnostics" => object([("fileName", "diagnostics.log".into())]),
             "UnlockConnector" => object([("status", "Unlocked".into())]),
             "DataTransfer" => object([("status", "UnknownVendorId".into())]),
             "TriggerMessage" => object([("status", Triggered::verdict(payload, self.connectors()).into())]),
@@ -341,6 +364,9 @@ impl Player for Station {
                 // A start that was kept while offline began when it says.
                 let began = request.get("timestamp").and_then(Json::as_str);
                 let began = began.and_then(|t| Timestamp::parse(t).ok()).unwrap_or(now);
+                let connector = request.get("connectorId").and_then(Json::as_i64).unwrap_or(1);
+                let tag = request.get("idTag").and_then(Json::as_str);
+                self.charging.started(connector, tag);
                 self.transaction = Some(Open {
                     id: answer.get("transactionId").cloned().unwrap_or_default(),
                     connector: request.get("connectorId").cloned().unwrap_or_else(|| 1.into()),
@@ -353,6 +379,9 @@ impl Player for Station {
                     .get("meterStop")
                     .and_then(Json::as_i64)
                     .unwrap_or(self.register);
+                if let Some(ended) = self.charging_transaction() {
+                    self.charging.ended(ended.connector);
+                }
                 self.transaction = None;
             }
             _ => {}
@@ -360,6 +389,7 @@ impl Player for Station {
     }
 
     fn gave(&mut self, action: &str, request: &Json, answer: &Json) {
+        self.charging.gave(action, request, answer);
         if answer.get("status").and_then(Json::as_str) != Some("Accepted") {
             return;
         }

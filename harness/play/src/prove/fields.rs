@@ -190,6 +190,7 @@ fn near(current: &Json) -> Vec<Json> {
             if let Some(n) = Number::parse(text).and_then(|n| n.as_i64()) {
                 all.push(Json::from((n - 1).to_string()));
                 all.push(Json::from((n - 1_000_000).to_string()));
+                all.push(Json::from((n + 1_000_000).to_string()));
             }
             all.push(Json::from("other"));
             all.push(Json::from(""));
