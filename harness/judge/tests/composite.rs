@@ -1,5 +1,10 @@
 //! The composite schedule against a sampler that goes through it second by second, and what must hold of it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a sample that cannot be read is a mistake in the test"
+)]
+
 use plugfest_judge::ocpp16::charging::{
     Answered, Bound, Held, Kind, Profile, Purpose, Running, Says, Schedule, Situation, Unit, compare,
 };
@@ -246,7 +251,7 @@ proptest! {
         let mut with = without.clone();
         // Its id would otherwise take the place of another profile.
         let mut profile = cap.1;
-        profile.set_pointer("/chargingProfileId", Json::from(5_000));
+        assert!(profile.set_pointer("/chargingProfileId", Json::from(5_000)));
         with.install(0, &profile, base());
         let profile = Profile::parse(&profile).unwrap();
         for second in (0..2 * HOUR).step_by(37) {
@@ -267,7 +272,7 @@ proptest! {
         let running = running();
         let mut held = held(&defaults);
         let mut json = own.1;
-        json.set_pointer("/chargingProfileId", Json::from(5_000));
+        assert!(json.set_pointer("/chargingProfileId", Json::from(5_000)));
         held.install(1, &json, base());
         let profile = Profile::parse(&json).unwrap();
         for second in (0..2 * HOUR).step_by(37) {
@@ -432,8 +437,8 @@ fn a_recurring_schedule_starts_anew_and_rests_in_between() {
         "\"duration\":600,",
         &[(0, 6), (300, 8), (700, 9)],
     );
-    daily.set_pointer("/chargingProfileKind", Json::from("Recurring"));
-    daily.set_pointer("/recurrencyKind", Json::from("Daily"));
+    assert!(daily.set_pointer("/chargingProfileKind", Json::from("Recurring")));
+    assert!(daily.set_pointer("/recurrencyKind", Json::from("Daily")));
     let held = held(&[(1, daily)]);
     let expected = [
         (0, Some(6)),
@@ -465,7 +470,7 @@ fn units_are_converted_only_where_the_voltage_is_given() {
 #[test]
 fn a_schedule_that_waits_for_a_transaction_cannot_be_told() {
     let mut relative = plain(1, "TxDefaultProfile", 0, "", &[(0, 6), (60, 8)]);
-    relative.set_pointer("/chargingProfileKind", Json::from("Relative"));
+    assert!(relative.set_pointer("/chargingProfileKind", Json::from("Relative")));
     let held = held(&[(1, relative)]);
     let running = running();
     let idle = Situation {

@@ -55,7 +55,11 @@ fn a_session_from_both_sides_gives_the_same_facts() {
         let found: Vec<&str> = found
             .iter()
             .map(String::as_str)
-            .filter(|fact| !fact.contains("2.start") && !fact.contains(".tag"))
+            .filter(|fact| {
+                !["2.start", ".tag", ".charging"]
+                    .iter()
+                    .any(|part| fact.contains(part))
+            })
             .collect();
         assert_eq!(found, expected, "{dut}");
     }
@@ -181,4 +185,43 @@ fn two_stations_in_one_trace_are_two_stories() {
     assert_eq!(of("CP-1", "transaction.1"), Some(Json::from(7)));
     assert_eq!(of("CP-2", "transaction.1"), None);
     assert_eq!(watch.facts_of("CP-3"), None);
+}
+
+#[test]
+fn charging_profiles_are_known_once_all_were_cleared_and_end_with_their_transaction() {
+    let schedule = r#""chargingSchedule":{"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":6}]}"#;
+    let profile = |id: i64, purpose: &str| {
+        format!(
+            r#"{{"chargingProfileId":{id},"stackLevel":0,"chargingProfilePurpose":"{purpose}","chargingProfileKind":"Relative",{schedule}}}"#
+        )
+    };
+    let set = |id: i64, purpose: &str| {
+        let profile = profile(id, purpose);
+        format!(
+            "us SetChargingProfile {{\"connectorId\":1,\"csChargingProfiles\":{profile}}}\ndut => {{\"status\":\"Accepted\"}}\n"
+        )
+    };
+    let count = |trace: &str| {
+        let watch = watch("station", trace);
+        let held = watch.facts().under("profile").count();
+        (watch.facts().fact("profiles").and_then(Json::as_i64), held)
+    };
+    let up = "up\nfact boot \"Accepted\"\n";
+    let clear = "us ClearChargingProfile {}\ndut => {\"status\":\"Unknown\"}\n";
+    let start = "starts 1 A 7 1000\n";
+    let one = set(1, "TxDefaultProfile");
+    let two = set(2, "TxProfile");
+    assert_eq!(count(&format!("{up}{one}")), (None, 1));
+    assert_eq!(count(&format!("{up}{clear}{start}{one}{two}")), (Some(2), 2));
+    assert_eq!(
+        count(&format!("{up}{clear}{start}{one}{two}stops 7 2000")),
+        (Some(1), 1)
+    );
+    // A remote start brings its profile with the transaction.
+    let remote = format!(
+        "us RemoteStartTransaction {{\"idTag\":\"A\",\"chargingProfile\":{}}}\ndut => {{\"status\":\"Accepted\"}}\n",
+        profile(3, "TxProfile")
+    );
+    assert_eq!(count(&format!("{up}{clear}{remote}")), (Some(0), 0));
+    assert_eq!(count(&format!("{up}{clear}{remote}{start}")), (Some(1), 1));
 }
