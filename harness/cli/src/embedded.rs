@@ -9,7 +9,7 @@ use plugfest_play::driver::{Backend, BoxFuture, Driver, DriverCall, Support};
 use plugfest_play::transport::{Acceptor, Dialer};
 use plugfest_protocol::{Json, Object, Timestamp};
 use plugfest_reference::csms::{self, Csms, Tag};
-use plugfest_reference::station::{self, Makeup, Reservations, Station};
+use plugfest_reference::station::{self, Makeup, Reservations, SmartCharging, Station};
 use plugfest_trace::Outcome;
 
 /// The identity of the embedded station.
@@ -35,6 +35,7 @@ pub(crate) fn makeups() -> Vec<Dressed> {
                 fixed_cable: true,
                 lock: false,
                 reservations: Reservations::Connector,
+                smart_charging: SmartCharging::Current,
                 ..plain.clone()
             },
         ),
@@ -42,6 +43,7 @@ pub(crate) fn makeups() -> Vec<Dressed> {
             "three-connectors",
             Makeup {
                 connectors: 3,
+                phases: 3,
                 ..plain.clone()
             },
         ),
@@ -82,6 +84,7 @@ pub(crate) fn makeups() -> Vec<Dressed> {
                 remote_trigger: false,
                 reservations: Reservations::Absent,
                 firmware: false,
+                smart_charging: SmartCharging::Absent,
                 ..plain
             },
         ),
@@ -98,7 +101,7 @@ impl Dressed {
             yes("FirmwareManagement", makeup.firmware),
             yes("LocalAuthListManagement", makeup.local_list),
             yes("Reservation", makeup.reservations.possible()),
-            yes("SmartCharging", false),
+            yes("SmartCharging", makeup.smart_charging != SmartCharging::Absent),
             yes("RemoteTrigger", makeup.remote_trigger),
             ("connectors".to_owned(), Json::from(i64::from(makeup.connectors))),
             yes("fixed_cable", makeup.fixed_cable),

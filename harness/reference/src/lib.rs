@@ -30,8 +30,8 @@
 //! | `station.factory_reset`, `station.set_password` | `password` | |
 //!
 //! Connectors count from 1, which is also what an absent `connector` means. Transactions end with a power cut
-//! and with every reset; configuration, availability, cache, local list, reservations, a firmware update and unsent
-//! transaction messages survive.
+//! and with every reset; configuration, availability, cache, local list, reservations, charging profiles, a firmware
+//! update and unsent transaction messages survive.
 //!
 //! Files are transferred over HTTP, by `PUT` and `GET`, over what [`station::Station::transferring`] is given. A
 //! firmware image is good if its first line is `plugfest firmware`.

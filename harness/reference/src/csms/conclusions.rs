@@ -48,6 +48,26 @@ impl Office {
             "RemoteStopTransaction" if self.over(station, request.get("transactionId")) => {
                 Some("has ended that transaction already")
             }
+            "SetChargingProfile" => self.objection_to_profile(station, request),
+            "RemoteStartTransaction" => {
+                let profile = request.get("chargingProfile")?;
+                let own = purpose_of(profile) == Some("TxProfile") && profile.get("transactionId").is_none();
+                (!own).then_some("can start a transaction with a TxProfile without transactionId only")
+            }
+            _ => None,
+        }
+    }
+
+    /// Purposes have their places (§3.13.1), and a transaction that is over has no profile.
+    fn objection_to_profile(&self, station: &str, request: &Json) -> Option<&'static str> {
+        let profile = request.get("csChargingProfiles")?;
+        let whole_station = request.get("connectorId").and_then(Json::as_i64) == Some(0);
+        match (purpose_of(profile)?, whole_station) {
+            ("ChargePointMaxProfile", false) => Some("can have a ChargePointMaxProfile at connector 0 only"),
+            ("TxProfile", true) => Some("can have a TxProfile at a connector only"),
+            ("TxProfile", false) if self.over(station, profile.get("transactionId")) => {
+                Some("has ended that transaction already")
+            }
             _ => None,
         }
     }
@@ -57,4 +77,8 @@ impl Office {
         let id = transaction.and_then(Json::as_i64);
         id.is_some_and(|id| self.has_ended(station, id))
     }
+}
+
+fn purpose_of(profile: &Json) -> Option<&str> {
+    profile.get("chargingProfilePurpose").and_then(Json::as_str)
 }

@@ -8,6 +8,7 @@ use super::config_keys::{LIST_LENGTH_LIMIT, LIST_PART_LIMIT};
 use super::connector::{Phase, Trouble};
 use super::device::{Device, Floating, Registration};
 use super::outgoing::{Outgoing, Purpose};
+use super::profile::Profile;
 use super::session::Reason;
 use super::transaction::Permit;
 use crate::outcome::Outcome;
@@ -153,7 +154,11 @@ fn names_twice(updates: &[Json]) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ask {
     /// To charge, at this connector or at whichever is plugged next.
-    Begin { connector: Option<usize>, tag: String },
+    Begin {
+        connector: Option<usize>,
+        tag: String,
+        profile: Option<Box<Profile>>,
+    },
     /// To stop what another token started, here or wherever its group charges.
     End { connector: Option<usize>, tag: String },
 }
@@ -232,12 +237,17 @@ impl Device {
             Some(number) => (self.welcomes(number) && self.may_admit(number, &tag)).then_some(Ask::Begin {
                 connector: Some(number),
                 tag,
+                profile: None,
             }),
             None if self
                 .numbers()
                 .any(|number| self.welcomes_next(number) && self.may_admit(number, &tag)) =>
             {
-                Some(Ask::Begin { connector: None, tag })
+                Some(Ask::Begin {
+                    connector: None,
+                    tag,
+                    profile: None,
+                })
             }
             None if self.numbers().any(|number| self.runs(number)) => Some(Ask::End { connector: None, tag }),
             None => None,
@@ -348,10 +358,8 @@ impl Device {
 
     /// A token with its group, where the station itself knows the token (§5.13).
     pub(super) fn acquaintance(&self, tag: &str) -> Option<Permit> {
-        self.known(tag).map(|info| Permit {
-            tag: tag.to_owned(),
-            parent: info.parent.clone(),
-        })
+        self.known(tag)
+            .map(|info| Permit::new(tag.to_owned(), info.parent.clone()))
     }
 
     fn listed(&self, tag: &str) -> Option<&TagInfo> {
@@ -374,19 +382,21 @@ impl Device {
     fn settle_ask(&mut self, ask: Ask, parent: Option<&str>) {
         match ask {
             Ask::End { connector, tag } => self.end_for_group(connector, &tag, parent),
-            Ask::Begin { connector, tag } => {
+            Ask::Begin {
+                connector,
+                tag,
+                profile,
+            } => {
                 // Where it could mean either, a running transaction of the group is what it means.
                 if connector.is_none() && self.groups_transaction(parent).is_some() {
                     self.end_for_group(None, &tag, parent);
                     return;
                 }
-                self.begin(
-                    connector,
-                    Permit {
-                        tag,
-                        parent: parent.map(str::to_owned),
-                    },
-                );
+                let permit = Permit {
+                    profile,
+                    ..Permit::new(tag, parent.map(str::to_owned))
+                };
+                self.begin(connector, permit);
             }
         }
     }

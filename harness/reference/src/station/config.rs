@@ -29,6 +29,21 @@ pub struct Makeup {
     pub reservations: Reservations,
     /// It can fetch new firmware and bring its diagnostics somewhere (OCPP 1.6 §5.9, §5.19).
     pub firmware: bool,
+    /// Whether it takes charging profiles (OCPP 1.6 §5.16), and in which units.
+    pub smart_charging: SmartCharging,
+    /// How many phases it charges on: 1 or 3.
+    pub phases: u8,
+}
+
+/// Which charging profiles a station takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmartCharging {
+    /// None: it lacks the feature profile.
+    Absent,
+    /// Those that count in amperes.
+    Current,
+    /// Those in amperes and those in watts.
+    CurrentAndPower,
 }
 
 /// What can be reserved at a station.
@@ -65,6 +80,8 @@ impl Default for Makeup {
             remote_trigger: true,
             reservations: Reservations::Anywhere,
             firmware: true,
+            smart_charging: SmartCharging::CurrentAndPower,
+            phases: 1,
         }
     }
 }
@@ -194,6 +211,9 @@ pub enum ConfigError {
     /// Connectors are numbered from 1 to at least 1, and there is a sane upper bound.
     #[error("makeup.connectors: {0} connectors cannot be built, give 1 to 64")]
     Connectors(u32),
+    /// Mains have one phase or three.
+    #[error("makeup.phases: a station charges on 1 or 3 phases, not on {0}")]
+    Phases(u8),
     /// The identity makes no URL.
     #[error("identity: it is empty")]
     EmptyIdentity,

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::config::{Makeup, Reservations};
+use super::config::{Makeup, Reservations, SmartCharging};
 use super::meter::Measurand;
+use super::profile::{MAX_STACK_LEVEL, MOST_PERIODS, MOST_PROFILES};
 
 /// What a value may be.
 #[derive(Debug, Clone, Copy)]
@@ -178,6 +179,17 @@ impl Settings {
             Reservations::Connector => made.fixed("ReserveConnectorZeroSupported", Kind::Flag, "false"),
             Reservations::Anywhere => made.fixed("ReserveConnectorZeroSupported", Kind::Flag, "true"),
         }
+        let units = match makeup.smart_charging {
+            SmartCharging::Absent => return made,
+            SmartCharging::Current => "Current",
+            SmartCharging::CurrentAndPower => "Current,Power",
+        };
+        made.whole("ChargeProfileMaxStackLevel", MAX_STACK_LEVEL);
+        made.fixed("ChargingScheduleAllowedChargingRateUnit", Kind::Text, units);
+        made.whole("ChargingScheduleMaxPeriods", MOST_PERIODS as i64);
+        let switches = if makeup.phases > 1 { "true" } else { "false" };
+        made.fixed("ConnectorSwitch3to1PhaseSupported", Kind::Flag, switches);
+        made.whole("MaxChargingProfilesInstalled", MOST_PROFILES as i64);
         made
     }
 
@@ -373,6 +385,9 @@ fn profiles(makeup: &Makeup) -> Vec<&'static str> {
     if makeup.reservations.possible() {
         profiles.push("Reservation");
     }
+    if makeup.smart_charging != SmartCharging::Absent {
+        profiles.push("SmartCharging");
+    }
     if makeup.remote_trigger {
         profiles.push("RemoteTrigger");
     }
@@ -413,7 +428,7 @@ mod tests {
     #[test]
     fn all_core_keys_are_there_and_their_factory_values_are_legal() {
         let keys: Vec<&str> = settings().all().map(|shown| shown.key).collect();
-        assert_eq!(keys.len(), 34 + 3 + 1 + 1, "{keys:?}");
+        assert_eq!(keys.len(), 34 + 3 + 1 + 1 + 5, "{keys:?}");
         for makeup in [
             Makeup::default(),
             Makeup {
@@ -503,6 +518,7 @@ mod tests {
             remote_trigger: false,
             reservations: Reservations::Absent,
             firmware: false,
+            smart_charging: SmartCharging::Absent,
             ..Makeup::default()
         });
         assert!(!made.has("AuthorizationCacheEnabled"));

@@ -74,6 +74,9 @@ pub(crate) struct Connector {
     pub(crate) ready: bool,
     /// How much it takes when it gets what it wants, in watts.
     pub(crate) draw: u64,
+    /// How much a transaction there may take by the charging profiles, in watts, and on how many phases.
+    pub(crate) offered: u64,
+    pub(crate) phases: u64,
     /// The lock holds the cable in the socket.
     pub(crate) locked: bool,
     /// The lock does not move.
@@ -88,12 +91,14 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(fixed_cable: bool, meter: Meter) -> Self {
+    pub(crate) fn new(fixed_cable: bool, phases: u64, meter: Meter) -> Self {
         Self {
             socket: fixed_cable,
             vehicle: false,
             ready: true,
-            draw: super::meter::WATTS,
+            draw: super::meter::WATTS * phases,
+            offered: super::meter::WATTS * phases,
+            phases,
             locked: false,
             lock_stuck: false,
             held_for: None,
@@ -149,6 +154,7 @@ impl Connector {
             Phase::Preparing { .. } => Status::Preparing,
             // The station's own restriction comes first where both sides hold back (§4.9).
             Phase::Transaction(transaction) if transaction.suspended => Status::SuspendedEVSE,
+            Phase::Transaction(_) if self.offered == 0 => Status::SuspendedEVSE,
             Phase::Transaction(_) if self.warned("EVCommunicationError") => Status::SuspendedEVSE,
             Phase::Transaction(_) if !self.taking() => Status::SuspendedEV,
             Phase::Transaction(_) => Status::Charging,
@@ -164,7 +170,7 @@ impl Connector {
     /// The power that flows now: only while Charging.
     pub(crate) fn power(&self, operative: bool) -> u64 {
         if self.status(operative) == Status::Charging {
-            self.draw.min(super::meter::WATTS)
+            self.draw.min(self.offered)
         } else {
             0
         }
@@ -176,7 +182,7 @@ mod tests {
     use super::*;
 
     fn connector() -> Connector {
-        Connector::new(false, Meter::reading(0, Timestamp::from_secs(0)))
+        Connector::new(false, 1, Meter::reading(0, Timestamp::from_secs(0)))
     }
 
     fn charging() -> Connector {

@@ -22,6 +22,7 @@ use super::meter::Meter;
 use super::notices::Notices;
 use super::outgoing::{InFlight, Outgoing};
 use super::power::{Power, Reset};
+use super::profile::Profile;
 use super::queue::Queue;
 use super::reservation::Reservation;
 use super::transaction::Permit;
@@ -42,6 +43,8 @@ pub(super) struct Store {
     pub(super) cache: Cache,
     pub(super) list: LocalList,
     pub(super) reservations: Vec<Reservation>,
+    /// Charging profiles; those of transactions end with them (errata 3.37).
+    pub(super) profiles: Vec<Profile>,
     /// A CSMS has accepted this station before: it may charge while offline (§4.2.1).
     pub(super) accepted_before: bool,
     pub(super) password: Option<Vec<u8>>,
@@ -122,7 +125,11 @@ impl Device {
         let connectors = (1..=config.makeup.connectors)
             .map(|_| {
                 let first_reading = rng.random_range(1_000..1_000_000);
-                Connector::new(config.makeup.fixed_cable, Meter::reading(first_reading, now))
+                Connector::new(
+                    config.makeup.fixed_cable,
+                    u64::from(config.makeup.phases),
+                    Meter::reading(first_reading, now),
+                )
             })
             .collect::<Vec<_>>();
         // Ids must never come again under one identity (J errata 3.1): another start gives another prefix.
@@ -137,6 +144,7 @@ impl Device {
             cache: Cache::default(),
             list: LocalList::default(),
             reservations: Vec::new(),
+            profiles: Vec::new(),
             accepted_before: false,
             password: config.password.clone(),
             firmware: env!("CARGO_PKG_VERSION").to_owned(),
@@ -194,6 +202,7 @@ impl Device {
             self.boot_passes();
             self.reservations_pass();
             self.sessions_pass();
+            self.charging_pass();
             self.meters_pass();
             self.firmware_pass();
             self.diagnostics_pass();
@@ -222,6 +231,7 @@ impl Device {
             }
             at(self.aligned_due);
             at(self.reservation_deadline());
+            at(self.charging_deadline());
             at(self.firmware_deadline());
             at(self.diagnostics_deadline());
             at(self.floating.as_ref().map(|floating| floating.until));

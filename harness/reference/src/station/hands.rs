@@ -79,8 +79,9 @@ impl Device {
             "ev.suspend" => self.vehicle_wants(args, false)?,
             "ev.draw" => {
                 let number = self.connector(args)?;
-                let watts = args.whole(&["watts", "power"])?.unwrap_or(WATTS as i64);
-                self.at(number).draw = u64::try_from(watts).map_or(0, |watts| watts.min(WATTS));
+                let most = WATTS * u64::from(self.config.makeup.phases);
+                let watts = args.whole(&["watts", "power"])?.unwrap_or(most as i64);
+                self.at(number).draw = u64::try_from(watts).map_or(0, |watts| watts.min(most));
                 self.refresh(number);
             }
             "token.present" => {
@@ -202,6 +203,7 @@ impl Device {
         store.cache.clear();
         store.list = super::authorize::LocalList::default();
         store.reservations.clear();
+        store.profiles.clear();
         store.update = None;
         store.accepted_before = false;
         store.password.clone_from(&self.config.password);

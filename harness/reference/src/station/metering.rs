@@ -5,7 +5,7 @@ use std::time::Duration;
 use plugfest_protocol::{Json, Timestamp, object};
 
 use super::device::Device;
-use super::meter::{AMPERES, Measurand, VOLTS, WATTS};
+use super::meter::{Measurand, VOLTS};
 use super::outgoing::{Outgoing, Purpose};
 use super::queue::{About, Entry};
 
@@ -43,40 +43,51 @@ impl Device {
         wall: Timestamp,
     ) -> Json {
         let now = self.now;
+        let mains = u64::from(self.config.makeup.phases);
         let connector = self.at(number);
         connector.meter.count(now);
         let register = connector.meter.watt_hours();
         let watts = connector.meter.watts();
-        let (since, offered) = match connector.transaction() {
+        let (since, running) = match connector.transaction() {
             Some(running) if context == Context::Clock => (running.aligned, !running.suspended),
             Some(running) => (running.sampled, !running.suspended),
             None => (register, false),
         };
-        let offered = offered && !connector.faulted();
-        let samples: Vec<Json> = measurands
-            .iter()
-            .map(|measurand| {
-                let value = match measurand {
-                    Measurand::EnergyRegister => register.to_string(),
-                    Measurand::EnergyInterval => register.saturating_sub(since).to_string(),
-                    Measurand::Power => watts.to_string(),
-                    Measurand::PowerOffered => if offered { WATTS } else { 0 }.to_string(),
-                    Measurand::Current => {
-                        let centiamperes = watts * 100 / VOLTS;
-                        format!("{}.{:02}", centiamperes / 100, centiamperes % 100)
-                    }
-                    Measurand::CurrentOffered => if offered { AMPERES } else { 0 }.to_string(),
-                    Measurand::Voltage => VOLTS.to_string(),
-                };
-                object! {
+        let offered = if running && !connector.faulted() {
+            connector.offered
+        } else {
+            0
+        };
+        let used = connector.phases;
+        let mut samples = Vec::new();
+        for measurand in measurands {
+            let whole = |value: u64| vec![(value.to_string(), None)];
+            let values: Vec<(String, Option<String>)> = match measurand {
+                Measurand::EnergyRegister => whole(register),
+                Measurand::EnergyInterval => whole(register.saturating_sub(since)),
+                Measurand::Power => whole(watts),
+                Measurand::PowerOffered => whole(offered),
+                Measurand::Current => currents(watts, used, mains),
+                Measurand::CurrentOffered => currents(offered, used, mains),
+                Measurand::Voltage if mains == 1 => whole(VOLTS),
+                Measurand::Voltage => (1..=mains)
+                    .map(|phase| (VOLTS.to_string(), Some(format!("L{phase}-N"))))
+                    .collect(),
+            };
+            for (value, phase) in values {
+                let mut sample = object! {
                     "value": value,
                     "context": context.as_str(),
                     "measurand": measurand.name(),
                     "location": "Outlet",
                     "unit": measurand.unit(),
+                };
+                if let (Some(phase), Json::Object(members)) = (phase, &mut sample) {
+                    members.insert("phase", phase);
                 }
-            })
-            .collect();
+                samples.push(sample);
+            }
+        }
         object! { "timestamp": wall.to_rfc3339(), "sampledValue": samples }
     }
 
@@ -245,6 +256,19 @@ impl Device {
         self.post(Outgoing::triggered(Purpose::Reading, payload));
         true
     }
+}
+
+/// The current of each phase of the mains, where power is drawn from so many of them.
+fn currents(watts: u64, used: u64, mains: u64) -> Vec<(String, Option<String>)> {
+    let centiamperes = watts * 100 / (VOLTS * used);
+    let text = |of: u64| format!("{}.{:02}", of / 100, of % 100);
+    if mains == 1 {
+        return vec![(text(centiamperes), None)];
+    }
+    let of = |phase: u64| text(if phase <= used { centiamperes } else { 0 });
+    (1..=mains)
+        .map(|phase| (of(phase), Some(format!("L{phase}"))))
+        .collect()
 }
 
 /// The first moment after `now` that is a whole number of intervals from `start`.

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod boot;
+mod charging;
 mod config;
 mod config_keys;
 mod connector;
@@ -15,13 +16,15 @@ mod metering;
 mod notices;
 mod outgoing;
 mod power;
+mod profile;
 mod queue;
 mod requests;
 mod reservation;
 mod run;
+mod schedule;
 mod session;
 mod transaction;
 mod transfer;
 
-pub use config::{Config, ConfigError, Makeup, Reservations, Timing};
+pub use config::{Config, ConfigError, Makeup, Reservations, SmartCharging, Timing};
 pub use run::{Controls, Station};

@@ -3,7 +3,7 @@
 use plugfest_protocol::{Fault, Frame, Json, object};
 
 use super::authorize::Ask;
-use super::config::Reservations;
+use super::config::{Reservations, SmartCharging};
 use super::config_keys::{Change, Shown};
 use super::connector::Phase;
 use super::device::{Device, Registration};
@@ -50,6 +50,7 @@ impl Device {
     fn obey(&mut self, action: &str, request: &Json) -> Result<Json, Fail> {
         let makeup = &self.config.makeup;
         let reservations = makeup.reservations != Reservations::Absent;
+        let smart = makeup.smart_charging != SmartCharging::Absent;
         Ok(match action {
             "ChangeAvailability" => status(self.change_availability(request)),
             "ChangeConfiguration" => status(self.change_configuration(request)),
@@ -66,6 +67,9 @@ impl Device {
             "CancelReservation" if reservations => status(self.cancel_reservation(request)),
             "UpdateFirmware" if makeup.firmware => self.update_firmware(request),
             "GetDiagnostics" if makeup.firmware => self.get_diagnostics(request),
+            "SetChargingProfile" if smart => return self.set_profile(request),
+            "ClearChargingProfile" if smart => status(self.clear_charging_profile(request)),
+            "GetCompositeSchedule" if smart => self.composite_schedule(request),
             "SendLocalList" if makeup.local_list => status(self.send_local_list(request)),
             _ => {
                 return Err(Fail(
@@ -251,19 +255,22 @@ impl Device {
         let Some(number) = number.filter(|number| accepted && may_begin(number)) else {
             return "Rejected";
         };
-        let permit = self.acquaintance(&tag).unwrap_or_else(|| Permit {
-            tag: tag.clone(),
-            parent: None,
-        });
+        let Ok(profile) = self.remote_profile(request) else {
+            return "Rejected";
+        };
+        let permit = self
+            .acquaintance(&tag)
+            .unwrap_or_else(|| Permit::new(tag.clone(), None));
         // Whether a reservation is open to the token's group is for the CSMS to say (§5.13).
         let unsure = !self.admits(number, &permit);
         if self.store.settings.flag("AuthorizeRemoteTxRequests") || unsure {
             self.ask(Ask::Begin {
                 connector: Some(number),
                 tag,
+                profile,
             });
         } else {
-            self.begin(Some(number), permit);
+            self.begin(Some(number), Permit { profile, ..permit });
         }
         "Accepted"
     }
@@ -373,6 +380,21 @@ impl Device {
             any |= self.trigger_meter(number);
         }
         if any { "Accepted" } else { "Rejected" }
+    }
+
+    fn set_profile(&mut self, request: &Json) -> Result<Json, Fail> {
+        let connector = match whole(request, "connectorId") {
+            Some(0) => Some(0),
+            asked => asked.and_then(|asked| self.known_number(asked)),
+        };
+        let Some(connector) = connector else {
+            // Errata 3.39.
+            let fault = Fault::Violation(plugfest_protocol::ViolationClass::OutOfRange);
+            return Err(Fail(fault, "this station has no such connector"));
+        };
+        let profile = request.get("csChargingProfiles");
+        let taken = profile.is_some_and(|profile| self.set_charging_profile(connector, profile));
+        Ok(status(if taken { "Accepted" } else { "Rejected" }))
     }
 
     fn list_version(&self) -> i64 {

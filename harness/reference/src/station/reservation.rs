@@ -179,10 +179,7 @@ impl Device {
     pub(super) fn may_admit(&self, number: usize, tag: &str) -> bool {
         let known = self.acquaintance(tag);
         let stranger = known.is_none();
-        let permit = known.unwrap_or_else(|| Permit {
-            tag: tag.to_owned(),
-            parent: None,
-        });
+        let permit = known.unwrap_or_else(|| Permit::new(tag.to_owned(), None));
         if self.admits(number, &permit) {
             return true;
         }
@@ -195,10 +192,7 @@ impl Device {
     pub(super) fn reserved_for(&self, is_for: impl Fn(&Permit) -> bool) -> Option<usize> {
         let own = self.store.reservations.iter().filter(|it| it.connector > 0);
         own.filter(|it| {
-            let holder = Permit {
-                tag: it.tag.clone(),
-                parent: it.parent.clone(),
-            };
+            let holder = Permit::new(it.tag.clone(), it.parent.clone());
             is_for(&holder)
         })
         .map(|it| it.connector)

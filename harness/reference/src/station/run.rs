@@ -115,6 +115,9 @@ fn prepare(config: &Config) -> Result<Settings, ConfigError> {
     if !(1..=MOST_CONNECTORS).contains(&connectors) {
         return Err(ConfigError::Connectors(connectors));
     }
+    if !matches!(config.makeup.phases, 1 | 3) {
+        return Err(ConfigError::Phases(config.makeup.phases));
+    }
     if config.identity.is_empty() {
         return Err(ConfigError::EmptyIdentity);
     }

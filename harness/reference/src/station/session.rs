@@ -260,7 +260,9 @@ impl Device {
             connector: number as u32,
             tag: permit.tag.clone(),
         };
+        let profile = permit.profile.clone();
         self.at(number).phase = Phase::Transaction(Box::new(Transaction::new(key, permit, register, now)));
+        self.begin_charging(number, profile);
         self.begin_metering(number);
         let order = self.order();
         self.store
@@ -376,6 +378,7 @@ impl Device {
                 members.insert("transactionData", data);
             }
         }
+        self.end_charging(number);
         let about = About::Stop {
             tag: tag.map(str::to_owned),
         };

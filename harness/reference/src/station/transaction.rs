@@ -2,6 +2,8 @@
 
 use plugfest_protocol::{Json, Timestamp};
 
+use super::profile::Profile;
+
 /// How many meter values a StopTransaction carries at most; the first and the last are never dropped (errata 3.91).
 const MOST_METER_VALUES: usize = 200;
 
@@ -11,9 +13,20 @@ pub(crate) struct Permit {
     pub(crate) tag: String,
     /// The group of the token (§3.10).
     pub(crate) parent: Option<String>,
+    /// The charging profile that came with it (§5.16.2).
+    pub(crate) profile: Option<Box<Profile>>,
 }
 
 impl Permit {
+    /// Leave without a charging profile.
+    pub(crate) const fn new(tag: String, parent: Option<String>) -> Self {
+        Self {
+            tag,
+            parent,
+            profile: None,
+        }
+    }
+
     /// Tokens are compared without case (CiString20Type).
     pub(crate) fn is_for(&self, tag: &str) -> bool {
         self.tag.eq_ignore_ascii_case(tag)
@@ -66,15 +79,7 @@ impl Transaction {
 
     #[cfg(test)]
     pub(crate) fn for_test(tag: &str) -> Self {
-        Self::new(
-            1,
-            Permit {
-                tag: tag.into(),
-                parent: None,
-            },
-            0,
-            Timestamp::from_secs(0),
-        )
+        Self::new(1, Permit::new(tag.into(), None), 0, Timestamp::from_secs(0))
     }
 
     /// Keeps a meter value for StopTransaction. When there are too many, every second one in the middle goes.
@@ -96,21 +101,12 @@ mod tests {
 
     #[test]
     fn groups_are_compared_by_parent_only() {
-        let permit = Permit {
-            tag: "AAA".into(),
-            parent: Some("GROUP".into()),
-        };
+        let permit = Permit::new("AAA".into(), Some("GROUP".into()));
         assert!(permit.is_for("aaa"));
         assert!(permit.shares_group(Some("group")));
         assert!(!permit.shares_group(Some("AAA")));
         assert!(!permit.shares_group(None));
-        assert!(
-            !Permit {
-                tag: "AAA".into(),
-                parent: None
-            }
-            .shares_group(None)
-        );
+        assert!(!Permit::new("AAA".into(), None).shares_group(None));
     }
 
     #[test]

@@ -11,7 +11,7 @@ async fn everything_is_shown_and_unknown_keys_are_named() {
     world.operator("GetConfiguration", object! {}).await;
     let all = world.results().pop().unwrap();
     let keys = all.get("configurationKey").and_then(Json::as_array).unwrap();
-    assert_eq!(keys.len(), 39);
+    assert_eq!(keys.len(), 44);
     assert_eq!(all.get("unknownKey"), None);
     assert!(
         keys.iter()

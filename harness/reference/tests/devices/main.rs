@@ -7,6 +7,8 @@
 
 mod availability;
 mod boot;
+mod charging;
+mod composite;
 mod configuration;
 mod diagnostics;
 mod firmware;

@@ -1,7 +1,7 @@
 //! What the operator can do to sessions: remote start and stop, unlock, trigger.
 
 use plugfest_protocol::object;
-use plugfest_reference::station::{Makeup, Reservations};
+use plugfest_reference::station::{Makeup, Reservations, SmartCharging};
 
 use crate::world::{World, charging};
 
@@ -245,6 +245,7 @@ async fn profiles_that_are_not_there_are_not_supported() {
         remote_trigger: false,
         reservations: Reservations::Absent,
         firmware: false,
+        smart_charging: SmartCharging::Absent,
         ..Makeup::default()
     })
     .booted()

@@ -29,6 +29,7 @@ pub(crate) struct World {
     raw: Arc<Mutex<Vec<Option<Frame>>>>,
     lose: Arc<Mutex<Option<Filter>>>,
     open: watch::Sender<bool>,
+    created: tokio::time::Instant,
 }
 
 /// A station as most tests want it: no pings, no samples unless asked for.
@@ -79,6 +80,8 @@ impl World {
     }
 
     fn build(station: station::Config, csms: csms::Config, shelf: Option<&Shelf>) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the paused clock of the test")]
+        let created = tokio::time::Instant::now();
         let csms = Csms::new(csms);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let raw = Arc::new(Mutex::new(Vec::new()));
@@ -115,6 +118,7 @@ impl World {
             raw,
             lose,
             open,
+            created,
         }
     }
 
@@ -126,6 +130,11 @@ impl World {
                 .await
                 .is_err()
         );
+    }
+
+    /// Wall time, in whole seconds: the devices' clocks are right.
+    pub(crate) fn now(&self) -> i64 {
+        NOON + i64::try_from(self.created.elapsed().as_secs()).unwrap()
     }
 
     /// Lets everybody react, but hardly any time pass.
