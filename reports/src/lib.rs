@@ -8,6 +8,7 @@ mod files;
 mod html;
 pub mod json;
 mod junit;
+mod lint;
 mod markdown;
 mod report;
 mod run;
@@ -17,6 +18,7 @@ mod terminal;
 mod text;
 
 pub use files::{Destination, Files, Format, preflight};
+pub use lint::{LINT_SCHEMA, LintedLog, lint_json, lint_sarif, lint_text};
 pub use report::{Report, ReportError, Reports};
 pub use run::Run;
 pub use sequence::sequence;

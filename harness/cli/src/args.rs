@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use plugfest_trace::LogFormat;
 
 /// Conformance tests for the protocols of EV charging: OCPP 1.6J today.
 ///
@@ -107,6 +108,8 @@ pub(crate) enum Command {
     },
     /// Judge recorded traces again.
     Judge(Judge),
+    /// Judge somebody's log of OCPP frames by the always-on rules, both sides of it.
+    Lint(Lint),
     /// Explain a rule, a case, a verdict, an exit code, an action of the driver, or `driver`.
     Explain {
         /// `sequence/one-call-in-flight`, `remote/stop`, `TC_010_CS`, `blocked`, `3`, `exit`, `driver`, `ev.plug`.
@@ -229,6 +232,39 @@ pub(crate) struct Judge {
     /// Warnings fail.
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+/// Which logs, and what of them.
+#[derive(Debug, Args)]
+pub(crate) struct Lint {
+    /// Logs; `-` is standard input.
+    #[arg(required = true)]
+    pub(crate) logs: Vec<PathBuf>,
+    /// How frames are written down in them: found out from the first lines where it is left out.
+    #[arg(long, value_name = "FORMAT", value_parser = log_format)]
+    pub(crate) format: Option<LogFormat>,
+    /// The version of OCPP.
+    #[arg(long, value_name = "VERSION", default_value = "1.6")]
+    pub(crate) ocpp: String,
+    /// The role of whoever wrote the log, where a line says `send` or `receive` and nothing else tells.
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) writer: Option<Role>,
+    /// All findings as JSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// All findings as SARIF 2.1.0, which code hosts show beside the lines; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Option<PathBuf>,
+    /// Warnings fail.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+fn log_format(name: &str) -> Result<LogFormat, String> {
+    LogFormat::by_name(name).ok_or_else(|| {
+        let names = LogFormat::ALL.map(LogFormat::name).join(", ");
+        format!("there is no such format; there are {names}")
+    })
 }
 
 /// The k-th of n parts.

@@ -16,6 +16,7 @@ pub(crate) mod explain;
 mod fmt;
 mod init;
 mod judge;
+mod lint;
 mod list;
 
 mod prove;
@@ -65,6 +66,7 @@ fn dispatch(arguments: &Arguments, out: &mut Out) -> Result<u8, Failure> {
         Command::Fmt { files, check } => fmt::run(global, files, *check, out),
         Command::Init(init) => init::run(global, init, out),
         Command::Judge(judge) => judge::run(global, judge, out),
+        Command::Lint(lint) => lint::run(lint, out),
         Command::List { selection, json } => list::run(global, selection, *json, out),
         Command::Prove { selection } => prove::run(global, selection, out),
         Command::Run(run) => run::run(global, run, out),

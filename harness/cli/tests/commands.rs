@@ -4,6 +4,8 @@
     reason = "what a helper of a test cannot do, the test cannot"
 )]
 
+#[path = "commands_lint.rs"]
+mod commands_lint;
 mod support;
 
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -45,6 +45,8 @@ pub trait Dialect: std::fmt::Debug + Sync {
     fn reboot(&self) -> (&'static str, Json);
     /// True for CALLs of ours after which the DUT may leave the connection.
     fn may_disconnect(&self, action: &str) -> bool;
+    /// The CALL by which a station that has booted makes itself known.
+    fn introduction(&self) -> &'static str;
     /// The probe CALL of the liveness check, sent to a DUT of this role.
     fn probe(&self, dut: &str) -> (&'static str, Json);
     /// Derives facts.

@@ -96,6 +96,15 @@ impl Watch {
         }
     }
 
+    /// The same watch without the rules of these ids.
+    #[must_use]
+    pub(crate) fn without(mut self, ids: &[&str]) -> Self {
+        for desk in self.desks.values_mut() {
+            desk.rules.retain(|rule| !ids.contains(&rule.info.id));
+        }
+        self
+    }
+
     /// A watch for the trace of this premise; `None` where its protocol has no catalogue here.
     pub fn of(premise: &Premise) -> Option<Self> {
         let edition = Edition::by_name(&premise.protocol)?;

@@ -2,6 +2,7 @@
 
 mod data;
 mod event;
+mod log;
 mod oot;
 mod read;
 mod secrets;
@@ -11,6 +12,7 @@ mod write;
 
 pub use data::MAX_KEPT;
 pub use event::*;
+pub use log::{LogFormat, LogReader, Said, Speaker};
 pub use oot::{Exported, ImportAs, Imported, export, import};
 pub use read::{Ending, ReadError, Reader, Trace, read_trace};
 pub use secrets::{Mark, Marker};

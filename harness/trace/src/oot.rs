@@ -6,6 +6,7 @@ mod export;
 mod import;
 
 pub use export::{Exported, export};
+pub(crate) use import::said;
 pub use import::{ImportAs, Imported, import};
 
 /// The version of the format that is written; any 1.x is read.

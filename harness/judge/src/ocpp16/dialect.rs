@@ -65,6 +65,10 @@ impl Dialect for Ocpp16 {
         matches!(action, "Reset" | "UpdateFirmware" | "SignedUpdateFirmware")
     }
 
+    fn introduction(&self) -> &'static str {
+        "BootNotification"
+    }
+
     fn probe(&self, dut: &str) -> (&'static str, Json) {
         if dut == "station" {
             let mut payload = Object::new();

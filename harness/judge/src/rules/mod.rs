@@ -68,6 +68,27 @@ pub fn registry(edition: &Edition) -> Vec<Box<dyn Rule>> {
         .collect()
 }
 
+/// Rules that need to know when a connection was up.
+pub(crate) const OF_CONNECTIONS: &[&str] = &["time/heartbeat-late"];
+
+/// Rules that compare what a frame says of the time with when it came.
+pub(crate) const OF_THE_CLOCK: &[&str] = &[
+    "correlation/reservation-expires",
+    "time/current-time",
+    "time/future",
+    "time/past",
+];
+
+/// Rules that find something too early, or too often, by when frames came.
+pub(crate) const OF_INTERVALS: &[&str] = &[
+    "sequence/boot-flood",
+    "sequence/boot-interval",
+    "status/repeated",
+    "time/heartbeat-early",
+    "time/heartbeat-flood",
+    "transaction/retry-interval",
+];
+
 /// What every rule says of itself, in the order of the themes.
 pub fn all() -> &'static [&'static RuleInfo] {
     static ALL: LazyLock<Vec<&'static RuleInfo>> =

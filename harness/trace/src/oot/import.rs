@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::data::MAX_KEPT;
 use crate::event::{Data, OpenConnection, Party, Premise, SCHEMA, What};
+use crate::log::{Said, Speaker};
 use crate::read::ReadError;
 use crate::write::MAX_LINE;
 
@@ -237,6 +238,24 @@ impl<'a> Importer<'a> {
             hint,
         }
     }
+}
+
+/// What one record tells, for who reads it as a line of a log; `None` where it tells of no frame.
+pub(crate) fn said(line: &str) -> Option<Said> {
+    let record: Record = serde_json::from_str(line).ok()?;
+    let by = match record.direction.as_str() {
+        "cp-to-csms" => Speaker::Station,
+        "csms-to-cp" => Speaker::Csms,
+        _ => return None,
+    };
+    let text = text_of(&record).filter(|_| record.transport == "json")?;
+    Some(Said {
+        line: 0,
+        at: Timestamp::parse(&record.timestamp).ok(),
+        station: record.charge_point_id,
+        by,
+        text,
+    })
 }
 
 /// The frame of a record: as it stood on the wire where that was kept, else put together from its parts.
