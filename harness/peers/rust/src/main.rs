@@ -92,7 +92,8 @@ async fn perform(runtime: &Runtime, socket: &Socket, verb: &str, args: &Value) -
         _ if stops => return "done",
         "token.present" => ConnectorEvent::IdTokenPresented(card),
         "ev.plug" => ConnectorEvent::CableConnected,
-        "ev.unplug" => {
+        // Where the station has let go of the cable, a driver takes it out at the socket.
+        "ev.unplug" | "ev.unplug_at_evse" => {
             // The cable can leave the socket when contactor and lock have opened, which takes a moment.
             tokio::time::sleep(Duration::from_millis(500)).await;
             ConnectorEvent::CableDisconnected
