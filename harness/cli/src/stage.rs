@@ -83,10 +83,10 @@ impl Stage {
         let detected = TerminalOptions::detected();
         let options = TerminalOptions {
             color: if to_stdout > 0 { out.colour_err } else { out.colour },
-            progress: if out.quiet {
-                Progress::Quiet
-            } else {
-                detected.progress
+            progress: match detected.progress {
+                _ if out.quiet => Progress::Quiet,
+                Progress::Lines if out.verbose > 0 => Progress::Talkative,
+                detected => detected,
             },
             ..detected
         };
@@ -97,7 +97,7 @@ impl Stage {
             expect: setting.expect,
             strict: setting.strict,
             colour: out.colour_err,
-            waits: options.progress == Progress::Bar || out.verbose > 0,
+            waits: options.progress != Progress::Quiet,
             out: setting.folder.map(Path::to_owned),
             counts: BTreeMap::new(),
             unexpected_passes: 0,

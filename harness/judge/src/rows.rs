@@ -128,10 +128,14 @@ impl Rows {
             }
             What::Stage { name } => {
                 "note".clone_into(&mut row.kind);
+                "harness".clone_into(&mut row.from);
+                row.to.clear();
                 row.text = format!("{name} begins");
             }
             What::Interrupted { by } => {
                 "note".clone_into(&mut row.kind);
+                "harness".clone_into(&mut row.from);
+                row.to.clear();
                 row.text = format!("broken off by {by}");
             }
         }

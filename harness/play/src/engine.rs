@@ -30,6 +30,8 @@ const STAGE_PATIENCE: Duration = Duration::from_mins(15);
 const AFTER_YOU: Duration = Duration::from_millis(1);
 /// A station that was refused or cut off tries again after this.
 const REDIAL: Duration = Duration::from_secs(1);
+/// A wait that has lasted so long is told of once more, for those who see no bar.
+const REMINDER: Duration = Duration::from_secs(10);
 /// CALLs of ours that may wait for their turn.
 const MAX_QUEUE: usize = 10_000;
 
@@ -117,6 +119,7 @@ pub async fn play<W: Write>(
         redial: None,
         done: false,
         said: None,
+        remind: None,
         broken_off: false,
     };
     game.carry_out(commands).await?;
@@ -166,6 +169,8 @@ struct Game<'a, W> {
     redial: Option<Timestamp>,
     done: bool,
     said: Option<Waiting>,
+    /// When to say it again.
+    remind: Option<Timestamp>,
     broken_off: bool,
 }
 
@@ -189,6 +194,7 @@ impl<W: Write> Game<'_, W> {
                 what = self.on.lines.next() => Turn::Fact(what),
                 event = process_event(self.on.process.as_deref_mut()) => Turn::Fact(event),
                 () = until(clock, wake) => Turn::Tick,
+                () = until(clock, self.remind) => Turn::Remind,
             };
             match turn {
                 Turn::Fact(what) => {
@@ -198,6 +204,8 @@ impl<W: Write> Game<'_, W> {
                     self.fact(what).await?;
                 }
                 Turn::Tick => self.tick().await?,
+                // Nothing has happened: nothing is recorded, and no deadline is over.
+                Turn::Remind => self.said = None,
             }
             if self.recorder.next_seq() > MAX_TRACE_EVENTS && !self.broken_off {
                 self.broken_off = true;
@@ -637,6 +645,7 @@ impl<W: Write> Game<'_, W> {
         if waiting == self.said {
             return;
         }
+        self.remind = waiting.is_some().then(|| self.on.clock.now() + REMINDER);
         if let Some(waiting) = &waiting {
             // A listener that is gone does not stop the run.
             drop(listener.send(RunEvent::Waiting {
@@ -653,6 +662,8 @@ impl<W: Write> Game<'_, W> {
 enum Turn {
     Fact(What),
     Tick,
+    /// What is waited for is to be said again.
+    Remind,
 }
 
 async fn until(clock: Clock, at: Option<Timestamp>) {

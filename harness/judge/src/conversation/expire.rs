@@ -163,8 +163,7 @@ impl Item {
                     };
                 let (count, least, last) = (many.count, many.min, many.last);
                 if wanting && self.many_end(clock, last, cx).is_some_and(|d| cx.over(d)) {
-                    let what = format!("{count} came, at least {} were due", least.max(1));
-                    self.missing(None, &what, cx);
+                    self.too_few(count, least.max(1), cx);
                 }
             }
             Node::Reach(reach) => {
@@ -321,6 +320,33 @@ impl Item {
         let mut finding = cx.finding(self, action, "missing", format!("{what} did not come in time"));
         what.clone_into(&mut finding.expected);
         "nothing that fits".clone_into(&mut finding.actual);
+        self.never_came(finding, what, cx);
+    }
+
+    /// A `many` whose time is over before there were enough.
+    fn too_few(&self, count: u32, least: u32, cx: &mut Cx) {
+        let of = match &self.node {
+            Node::Many(many) => many.many.body.first().and_then(|stmt| match &stmt.kind {
+                Kind::Call(call) => Some(call.action.text.clone()),
+                _ => None,
+            }),
+            _ => None,
+        };
+        let of = of.unwrap_or_else(|| "messages that fit".to_owned());
+        let came = if count == 0 {
+            "none".to_owned()
+        } else {
+            count.to_string()
+        };
+        let message = format!("{came} of at least {least} {of} came in time");
+        let mut finding = cx.finding(self, None, "missing", message);
+        finding.expected = format!("at least {least} {of}");
+        finding.actual = format!("{count} that fit");
+        self.never_came(finding, &of, cx);
+    }
+
+    /// Fails a line whose message is missing, or leaves it open where the device has gone.
+    fn never_came(&self, mut finding: crate::finding::Finding, what: &str, cx: &mut Cx) {
         if !cx.linked && !cx.away_asked && finding.level == Level::Must {
             finding.verdict = Verdict::Inconclusive;
             finding.message = format!("{what} did not come: the device went away for another reason");

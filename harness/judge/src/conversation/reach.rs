@@ -43,15 +43,7 @@ impl Reach {
                 }
                 if !self.open_way(&state, state_frame, cx)? {
                     cx.unreached.insert(self.tried.clone());
-                    let text = format!(
-                        "{} could not be reached: {}",
-                        self.reference.name.text,
-                        if self.reasons.is_empty() {
-                            "no way leads there".to_owned()
-                        } else {
-                            self.reasons.join("; ")
-                        }
-                    );
+                    let text = self.why_not();
                     let item = Item::new(Arc::new(stmt.clone()), 0, frame, false, Node::Nothing);
                     let verdict = if self.header {
                         Verdict::Blocked
@@ -81,8 +73,8 @@ impl Reach {
             }
             self.child = None;
             if !self.holds(&state, state_frame, cx) {
-                self.reasons
-                    .push(format!("way {} was gone and the state does not hold", self.way));
+                let why = format!("way {} was gone and the state does not hold", self.way);
+                self.reasons.push((why, String::new()));
             }
         }
     }
@@ -99,17 +91,33 @@ impl Reach {
             .line
             .as_ref()
             .map_or_else(String::new, |l| format!(" ({}:{})", l.file, l.line));
-        let detail = if failure.finding.expected.is_empty() {
-            String::new()
-        } else {
-            format!(
-                ", expected {}, got {}",
-                failure.finding.expected, failure.finding.actual
-            )
+        // What is missing names itself; what came instead of it is told where there is something.
+        let got = match failure.finding.rule.as_str() {
+            "line/missing" | "line/state" => String::new(),
+            _ if failure.finding.actual.is_empty() => String::new(),
+            _ => format!(", it says {}", failure.finding.actual),
         };
         self.reasons
-            .push(format!("{}{detail}{place}", failure.finding.message));
+            .push((failure.finding.message, format!("{got}{place}")));
         self.child = None;
+    }
+
+    /// That the state could not be reached, and why: each reason once, however many ways failed for it.
+    fn why_not(&self) -> String {
+        let mut why: Vec<String> = Vec::new();
+        for (n, (reason, where_seen)) in self.reasons.iter().enumerate() {
+            if !self.reasons[..n].iter().any(|(before, _)| before == reason) {
+                why.push(format!("{reason}{where_seen}"));
+            }
+        }
+        if why.is_empty() {
+            why.push("no way leads there".to_owned());
+        }
+        format!(
+            "{} could not be reached: {}",
+            self.reference.name.text,
+            why.join("; ")
+        )
     }
 
     fn holds(&self, state: &plugfest_case::ir::State, frame: super::scope::FrameId, cx: &Cx) -> bool {
@@ -147,12 +155,14 @@ impl Reach {
         if self.way == 0 && cx.unreached.contains(&self.tried) {
             // The DUT was shown every way a moment ago. It may come to the state by itself, but is not asked again.
             self.way = state.ways.len();
-            self.reasons.push("it was not reached before".to_owned());
+            let why = "every way was tried before in this case".to_owned();
+            self.reasons.push((why, String::new()));
         }
         while let Some(way) = state.ways.get(self.way) {
             self.way += 1;
             if let Some(verb) = missing_verb(&way.body, cx) {
-                self.reasons.push(format!("the driver cannot do {verb}"));
+                self.reasons
+                    .push((format!("the driver cannot do {verb}"), String::new()));
                 continue;
             }
             let mut items = given_items(&state.given, self.state_src, frame, self.header, cx)?;

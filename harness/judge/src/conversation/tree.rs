@@ -195,7 +195,8 @@ pub(super) struct Reach {
     /// How many items of the way are the state's own `given`.
     pub(super) before: usize,
     pub(super) child: Option<Box<Seq>>,
-    pub(super) reasons: Vec<String>,
+    /// Why each way failed: what there is to say of it, and where it was seen.
+    pub(super) reasons: Vec<(String, String)>,
 }
 
 /// `either … or …`
