@@ -9,13 +9,15 @@ use plugfest_judge::{CaseResult, Finding, Row, Verdict};
 use sha2::{Digest as _, Sha256};
 
 use crate::run::{Colour, Run, colour, deciding, reason};
-use crate::sequence::{ends_of, label, row_of, said, time};
+use crate::sequence::{ends_of, label, row_of, said, same_place, time};
 use crate::text::{counted, cut, duration, one_line, visible};
 
 /// Rows of the conversation of a case with findings; the trace has all of them.
 const ROWS: usize = 300;
 /// Rows of the conversation of any other case.
 const QUIET_ROWS: usize = 60;
+/// A page with more cases than this begins with a list of those that are not as they should be.
+const FEW: usize = 6;
 /// Characters of one frame.
 const FRAME: usize = 8_000;
 
@@ -43,6 +45,8 @@ struct Page {
     bar: Vec<(&'static str, u32, u32)>,
     interrupted: String,
     notes: Vec<String>,
+    /// What to look at first: anchor, verdict, case and reason of everything that is not as it should be.
+    first: Vec<(String, &'static str, String, String)>,
     blocks: Vec<Block>,
     not_run: Vec<String>,
 }
@@ -58,6 +62,8 @@ struct Card {
     anchor: String,
     verdict: &'static str,
     red: bool,
+    /// Red, or not decided.
+    bad: bool,
     open: bool,
     key: String,
     title: String,
@@ -86,6 +92,8 @@ struct Item {
     at: String,
     parts: Vec<(String, String)>,
     frame: String,
+    /// Its line and frame stand with a finding above it.
+    shown: bool,
     /// Why it was expected, or when it came.
     note: String,
 }
@@ -126,7 +134,27 @@ impl Page {
                 }),
             }
         }
+        let bad = blocks
+            .iter()
+            .flat_map(|block| &block.cases)
+            .filter(|card| card.bad);
+        let first: Vec<_> = bad
+            .map(|card| {
+                (
+                    card.anchor.clone(),
+                    card.verdict,
+                    card.key.clone(),
+                    card.reason.clone(),
+                )
+            })
+            .collect();
         Self {
+            // A page with few cases is its own list.
+            first: if blocks.iter().map(|block| block.cases.len()).sum::<usize>() > FEW {
+                first
+            } else {
+                Vec::new()
+            },
             style: STYLE,
             script: SCRIPT,
             style_hash: hash(STYLE),
@@ -222,7 +250,14 @@ impl Card {
         let mut findings: Vec<Item> = result
             .findings
             .iter()
-            .map(|finding| Item::of(finding, &result.conversation, String::new()))
+            .enumerate()
+            .map(|(n, finding)| {
+                let mut item = Item::of(finding, &result.conversation, String::new());
+                item.shown = result.findings[..n]
+                    .iter()
+                    .any(|before| same_place(before, finding));
+                item
+            })
             .collect();
         findings.extend(result.expected.iter().map(|expected| {
             let note = format!("Expected because {} (owner: {})", expected.reason, expected.owner);
@@ -242,10 +277,15 @@ impl Card {
             anchor: format!("case-{number}"),
             verdict: result.verdict.as_str(),
             red: colour == Colour::Red,
+            bad: matches!(colour, Colour::Red | Colour::Undecided),
             open: colour == Colour::Red,
             key: shown(&planned.key.to_string()),
             title: shown(&planned.title),
-            took: duration(result.duration_ms),
+            took: if colour == Colour::Grey {
+                String::new()
+            } else {
+                duration(result.duration_ms)
+            },
             reason: if plain {
                 String::new()
             } else {
@@ -304,6 +344,7 @@ impl Item {
                 .map(|(part, value)| (shown(part), shown(&cut(value, FRAME))))
                 .collect(),
             frame: frame.unwrap_or_default(),
+            shown: false,
             note,
         }
     }
@@ -324,7 +365,9 @@ impl Said {
             full: if full == short { String::new() } else { full },
             short,
             line: line.map_or_else(String::new, |line| {
-                shown(&format!("{}: {}", line.line, line.text))
+                // Lines of states stand in other files than those of the case.
+                let file = line.file.rsplit('/').next().unwrap_or_default();
+                shown(&format!("{file}:{} {}", line.line, line.text))
             }),
         }
     }

@@ -42,6 +42,19 @@ pub(crate) fn row_of<'r>(rows: &'r [Row], finding: &Finding) -> Option<&'r Row> 
     rows.iter().find(|row| Some(row.seq) == finding.event)
 }
 
+/// True for findings of two rules about one place of one message: a line of the case, say, and a rule that always
+/// holds.
+pub(crate) fn same_place(one: &Finding, other: &Finding) -> bool {
+    let within = |a: &Option<String>, b: &Option<String>| match (a.as_deref(), b.as_deref()) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    };
+    one.rule != other.rule
+        && one.event.is_some()
+        && one.event == other.event
+        && within(&one.pointer, &other.pointer)
+}
+
 /// `CALL`, `RESULT`, `ERROR`; other kinds as they are.
 pub(crate) fn label(row: &Row) -> String {
     match row.kind.as_str() {

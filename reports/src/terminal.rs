@@ -25,8 +25,10 @@ const KEY: usize = 100;
 pub enum Progress {
     /// A bar on standard error that says which case, what it waits for and how long still.
     Bar,
-    /// Plain lines among the others: for CI logs and files.
+    /// Plain lines among the others, for CI logs and files: a wait is told of once it has lasted.
     Lines,
+    /// Plain lines that tell of every wait that may last.
+    Talkative,
     /// Only what is not as it should be, and the summary.
     Quiet,
 }
@@ -132,11 +134,17 @@ impl<W: Write> Terminal<W> {
                 if let Some(bar) = &self.bar {
                     bar.waiting(&one_line(&key.to_string()), &one_line(what), left);
                 }
-                let long = left.is_none_or(|left| left.as_secs() >= 5);
-                if self.options.progress != Progress::Lines || !long || self.waits_for == *what {
+                let again = self.waits_for == *what;
+                self.waits_for.clone_from(what);
+                let told = match self.options.progress {
+                    // What is said again has lasted since.
+                    Progress::Lines => again,
+                    Progress::Talkative => again || left.is_none_or(|left| left.as_secs() >= 5),
+                    Progress::Bar | Progress::Quiet => false,
+                };
+                if !told {
                     return String::new();
                 }
-                self.waits_for.clone_from(what);
                 let until = left.map_or(String::new(), |left| {
                     format!(
                         ", at most {}",

@@ -26,6 +26,10 @@
     });
   }
   search.addEventListener("input", show);
-  const named = location.hash && document.getElementById(location.hash.slice(1));
-  if (named && "open" in named) named.open = true;
+  const open = () => {
+    const named = location.hash && document.getElementById(location.hash.slice(1));
+    if (named && "open" in named) named.open = true;
+  };
+  window.addEventListener("hashchange", open);
+  open();
 })();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use plugfest_judge::{CaseResult, Finding, LineRef, Row};
 
 use crate::run::{deciding, reason};
-use crate::sequence::{around, row_of, sequence};
+use crate::sequence::{around, row_of, same_place, sequence};
 use crate::terminal::paint::Paint;
 use crate::text::{counted, cut, one_line};
 
@@ -20,15 +20,17 @@ const VALUE: usize = 600;
 pub(super) fn text(result: &CaseResult, paint: Paint, width: usize) -> String {
     let mut out = String::new();
     let _ = writeln!(out);
-    let said_why = result
-        .findings
-        .iter()
-        .any(|finding| finding.message == reason(result));
-    if !said_why {
-        let _ = writeln!(out, "  {}", paint.bold(&cut(&one_line(&reason(result)), VALUE)));
+    // A reason is often the message of a finding and its place, which are told below.
+    let why = reason(result);
+    let told = |finding: &Finding| !finding.message.is_empty() && why.starts_with(&finding.message);
+    if !result.findings.iter().any(told) {
+        let _ = writeln!(out, "  {}", paint.bold(&cut(&one_line(&why), VALUE)));
     }
+    let mut evidence: Vec<&Finding> = Vec::new();
     for finding in result.findings.iter().take(FINDINGS) {
-        one(&mut out, finding, &result.conversation, paint);
+        let shown = evidence.iter().any(|before| same_place(before, finding));
+        one(&mut out, finding, &result.conversation, shown, paint);
+        evidence.push(finding);
     }
     if result.findings.len() > FINDINGS {
         let more = counted(
@@ -91,7 +93,8 @@ pub(super) fn text(result: &CaseResult, paint: Paint, width: usize) -> String {
     out
 }
 
-fn one(out: &mut String, finding: &Finding, rows: &[Row], paint: Paint) {
+/// One finding; without its line and frame where these have been `shown` with another one.
+fn one(out: &mut String, finding: &Finding, rows: &[Row], shown: bool, paint: Paint) {
     let message = cut(&one_line(&finding.message), VALUE).into_owned();
     let _ = writeln!(
         out,
@@ -106,7 +109,7 @@ fn one(out: &mut String, finding: &Finding, rows: &[Row], paint: Paint) {
         finding.rule
     );
     let _ = writeln!(out, "    {}", paint.dim(&one_line(&rule)));
-    if let Some(line) = &finding.line {
+    if let Some(line) = finding.line.as_ref().filter(|_| !shown) {
         author(out, line, finding.pointer.as_deref(), paint);
     }
     let mut value = |name: &str, value: &str| {
@@ -124,7 +127,7 @@ fn one(out: &mut String, finding: &Finding, rows: &[Row], paint: Paint) {
     for (part, held) in &finding.parts {
         value("where", &format!("{part} is {held}"));
     }
-    if let Some(row) = row_of(rows, finding) {
+    if let Some(row) = row_of(rows, finding).filter(|_| !shown) {
         value("frame", &row.text);
     }
     let _ = writeln!(out);
