@@ -83,16 +83,30 @@ impl Destination {
 
     fn write(&self, text: &str) -> io::Result<()> {
         match self {
-            Self::File(path) => {
-                let mut file = File::create(path)?;
-                file.write_all(text.as_bytes())?;
-                file.flush()
+            Self::File(path) if is_replaced(path) => {
+                let part = part_of(path);
+                let written = File::create(&part).and_then(|mut file| file.write_all(text.as_bytes()));
+                let moved = written.and_then(|()| std::fs::rename(&part, path));
+                if moved.is_err() {
+                    // What is there of it is no report; the error that made it so is the one to tell.
+                    let _gone = std::fs::remove_file(&part);
+                }
+                moved
             }
+            Self::File(path) => File::create(path)?.write_all(text.as_bytes()),
             Self::Stdout => {
                 let mut out = io::stdout().lock();
                 out.write_all(text.as_bytes())?;
                 out.flush()
             }
+        }
+    }
+
+    /// Takes a report of a run before away: whoever finds one must find that of this run, however this run ends.
+    fn clear(&self) -> io::Result<()> {
+        match self {
+            Self::File(path) if path.exists() && is_replaced(path) => std::fs::remove_file(path),
+            Self::File(_) | Self::Stdout => Ok(()),
         }
     }
 
@@ -104,7 +118,21 @@ impl Destination {
     }
 }
 
-/// Collects a run and writes its files when it has ended, also where it was broken off.
+/// Whether a path is that of an ordinary file, there or to come: devices, pipes and links are written through.
+fn is_replaced(path: &Path) -> bool {
+    path.symlink_metadata()
+        .map_or(true, |metadata| metadata.is_file())
+}
+
+/// Where a report is written until it is whole: one that is cut off must not be taken for one.
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    path.with_file_name(name)
+}
+
+/// Collects a run and writes its files when it has ended, also where it was broken off. Those of a run before are taken
+/// away when it begins, so that a run that is killed leaves none.
 #[derive(Debug, Default)]
 pub struct Files {
     run: Run,
@@ -122,29 +150,47 @@ impl Files {
 
     /// Writes all files of what was heard so far. One that fails does not stop the others; the first error is given.
     pub fn write(&self) -> Result<(), ReportError> {
+        self.each(|format, destination| {
+            let text = format.render(&self.run)?;
+            destination
+                .write(&text)
+                .map_err(|source| failed(format, destination, source))
+        })
+    }
+
+    fn clear(&self) -> Result<(), ReportError> {
+        self.each(|format, destination| {
+            destination
+                .clear()
+                .map_err(|source| failed(format, destination, source))
+        })
+    }
+
+    /// Does something about every file; one that fails does not stop the others.
+    fn each(&self, act: impl Fn(Format, &Destination) -> Result<(), ReportError>) -> Result<(), ReportError> {
         let mut first = Ok(());
         for (format, destination) in &self.outputs {
-            let written = format.render(&self.run).and_then(|text| {
-                let failed = |source| ReportError::Io {
-                    report: format.name(),
-                    path: destination.path(),
-                    source,
-                };
-                destination.write(&text).map_err(failed)
-            });
-            first = first.and(written);
+            first = first.and(act(*format, destination));
         }
         first
+    }
+}
+
+fn failed(format: Format, destination: &Destination, source: io::Error) -> ReportError {
+    ReportError::Io {
+        report: format.name(),
+        path: destination.path(),
+        source,
     }
 }
 
 impl Report for Files {
     fn on(&mut self, event: &RunEvent) -> Result<(), ReportError> {
         self.run.take(event);
-        if matches!(event, RunEvent::Ended(_)) {
-            self.write()
-        } else {
-            Ok(())
+        match event {
+            RunEvent::Planned(_) => self.clear(),
+            RunEvent::Ended(_) => self.write(),
+            _ => Ok(()),
         }
     }
 }
@@ -253,6 +299,53 @@ mod tests {
             "{error}"
         );
         assert!(fine.exists());
+    }
+
+    #[test]
+    fn a_report_is_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.md");
+        std::fs::write(&path, "of a run before").unwrap();
+        let mut files = Files::new(vec![(Format::Markdown, Destination::File(path.clone()))]);
+        files.on(&RunEvent::Planned(plan())).unwrap();
+        assert!(
+            !path.exists(),
+            "a run that is killed now leaves no report of another"
+        );
+        files.write().unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().len() > 20);
+        let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(names.len(), 1, "nothing else is left: {names:?}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_is_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real.md"), folder.path().join("link.md"));
+        std::fs::write(&real, "").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let mut files = Files::new(vec![(Format::Markdown, Destination::File(link.clone()))]);
+        files.on(&RunEvent::Planned(plan())).unwrap();
+        files.write().unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert!(!std::fs::read_to_string(&real).unwrap().is_empty());
+    }
+
+    fn plan() -> plugfest_judge::Plan {
+        plugfest_judge::Plan {
+            version: String::new(),
+            seed: 1,
+            started: plugfest_protocol::Timestamp::from_secs(0),
+            dut: String::new(),
+            dut_facts: std::collections::BTreeMap::new(),
+            cases: Vec::new(),
+            prompts: 0,
+            reboots: 0,
+            waiting_ms: 0,
+            strict: false,
+            paused_clock: true,
+        }
     }
 
     #[test]

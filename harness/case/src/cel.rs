@@ -27,6 +27,11 @@ pub const MAX_TOKENS: usize = 200;
 /// The deepest nesting of an expression, operators in a row included: its evaluation takes up to 35 KB of stack for
 /// each level in an unoptimised build.
 pub const MAX_DEPTH: usize = 20;
+/// Expressions that nest no deeper are parsed where they stand: a thread for each costs more than the parsing, the
+/// more so on a busy machine, and nearly all of the expressions that people write are of this kind.
+const SHALLOW: usize = 3;
+/// And these are no longer, in words and marks.
+const SHORT: usize = 60;
 /// The stack of the parser, in bytes; only what is used of it is ever taken from the machine.
 const PARSER_STACK: usize = 64 * 1024 * 1024;
 /// The most steps that nested macros over the lists at hand may take.
@@ -84,7 +89,13 @@ impl Program {
             let message = format!("the expression has more than {MAX_TOKENS} words and marks");
             return Err(CelError { offset: 0, message });
         }
-        let program = on_a_deep_stack(|| cel::Program::compile(&rewritten.text)).map_err(|errors| {
+        let compile = || cel::Program::compile(&rewritten.text);
+        let compiled = if rewritten.nesting <= SHALLOW && rewritten.tokens <= SHORT {
+            compile()
+        } else {
+            on_a_deep_stack(compile)
+        };
+        let program = compiled.map_err(|errors| {
             let first = errors.errors.first();
             let column = first.map_or(0, |e| usize::try_from(e.pos.1 - 1).unwrap_or(0));
             let message = first.map_or("cannot be read", |e| e.msg.as_str());

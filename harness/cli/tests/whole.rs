@@ -16,7 +16,11 @@ mod whole_ends;
 mod whole_hostile;
 #[path = "whole_judge.rs"]
 mod whole_judge;
+#[path = "whole_killed.rs"]
+mod whole_killed;
 #[path = "whole_office.rs"]
 mod whole_office;
 #[path = "whole_secrets.rs"]
 mod whole_secrets;
+#[path = "whole_verdicts.rs"]
+mod whole_verdicts;

@@ -3,11 +3,15 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+mod bench;
 mod verify_catalogue;
 
 const USAGE: &str = "usage: cargo xtask CHORE
   verify-catalogue DIR   compare the catalogue with the official schema files under DIR, for example
                          the target of `pip install --no-deps --target DIR ocpp==2.1.0`
+  bench [OPTIONS]        print the benchmarks of docs/benchmarks.md, each beside its peer; --json FILE writes them
+                         too, --rounds N takes the median of so many (5), --only GROUP runs one group of
+                         round-trips, validation, memory, start-up, --without-peers needs no Python and no Node
 ";
 
 fn main() -> ExitCode {
@@ -18,6 +22,8 @@ fn main() -> ExitCode {
     };
     let outcome = match (*chore, arguments) {
         ("verify-catalogue", [directory]) => verify_catalogue::run(directory.as_ref()),
+        ("bench", options) => bench::run(options),
+        (bench::CHILD, arguments) => bench::child(arguments),
         (_, _) => return usage(),
     };
     match outcome {

@@ -12,6 +12,8 @@ pub(super) struct Rewritten {
     pub(super) codes: BTreeMap<String, String>,
     /// How many words, numbers, texts and marks there are.
     pub(super) tokens: usize,
+    /// How deep its brackets nest; each `? :` counts as one more, for it nests to the right.
+    pub(super) nesting: usize,
     /// Start in `text`, start in the original, for each stretch; ordered.
     stretches: Vec<(usize, usize)>,
 }
@@ -42,10 +44,19 @@ pub(super) fn rewrite(text: &str) -> Result<Rewritten, CelError> {
         text: String::with_capacity(text.len()),
         codes: BTreeMap::new(),
         tokens: 0,
+        nesting: 0,
         stretches: vec![(0, 0)],
     };
     let mut at = 0;
+    let (mut open, mut choices) = (0_usize, 0);
     while let Some(c) = text[at..].chars().next() {
+        match c {
+            '(' | '[' | '{' => open += 1,
+            ')' | ']' | '}' => open = open.saturating_sub(1),
+            '?' => choices += 1,
+            _ => {}
+        }
+        out.nesting = out.nesting.max(open + choices);
         let len = match c {
             c if c.is_whitespace() => c.len_utf8(),
             '"' | '\'' => text_len(text, at)?,

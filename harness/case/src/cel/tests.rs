@@ -104,6 +104,22 @@ fn the_largest_expressions_fit_a_small_stack() {
         format!("{}1", "yes?1:".repeat(MAX_TOKENS / 4 - 1)),
         format!("{}1{}", "[".repeat(MAX_DEPTH - 1), "]".repeat(MAX_DEPTH - 1)),
         format!("{}1{}", "twice(".repeat(MAX_DEPTH - 1), ")".repeat(MAX_DEPTH - 1)),
+        // The largest that are parsed where they stand.
+        format!("{}1", "1+".repeat(SHORT / 2 - 1)),
+        format!("{}yes", "not ".repeat(SHORT - 1)),
+        format!("s{}", ".tx".repeat(SHORT / 2 - 1)),
+        format!(
+            "{}{}1{}",
+            "twice(".repeat(SHALLOW),
+            "1+".repeat(SHORT / 4),
+            ")".repeat(SHALLOW)
+        ),
+        format!(
+            "{}{}1{}",
+            "[".repeat(SHALLOW),
+            "1+".repeat(SHORT / 4),
+            "]".repeat(SHALLOW)
+        ),
     ];
     let run = move || {
         let mut parsed = 0;
@@ -114,7 +130,7 @@ fn the_largest_expressions_fit_a_small_stack() {
                 assert!(!parts.is_empty() || program.evaluate(&Fixture).is_ok(), "{text}");
             }
         }
-        assert!(parsed >= 5, "{parsed}");
+        assert!(parsed >= 8, "{parsed}");
     };
     let thread = std::thread::Builder::new().stack_size(1024 * 1024).spawn(run);
     thread.expect("a thread").join().expect("no overflow");

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use plugfest_case::{Library, Source};
 use plugfest_judge::{CaseKey, CaseResult, Outcome, Plan, PlannedCase, RunEvent, judge};
 use plugfest_play::premise::variants;
 use plugfest_protocol::Timestamp;
-use plugfest_trace::{Premise, Trace};
+use plugfest_reports::exit;
+use plugfest_trace::{MAX_LINE, Premise, Trace};
 
 use super::trace::{ending, read};
 use crate::args::{Global, Judge};
@@ -40,7 +42,13 @@ pub(super) fn run(global: &Global, arguments: &Judge, out: &mut Out) -> Result<u
     };
     let mut results = Vec::new();
     let mut notes = Vec::new();
+    let mut unbegun = Vec::new();
     for path in &paths {
+        // One that is named is asked about; one that is found in a folder may be what a killed run left.
+        if !arguments.traces.contains(path) && !has_begun(path)? {
+            unbegun.push(path.display().to_string());
+            continue;
+        }
         let trace = read(path)?;
         notes.extend(ending(path, &trace));
         results.push(result(path, &trace)?);
@@ -64,7 +72,26 @@ pub(super) fn run(global: &Global, arguments: &Judge, out: &mut Out) -> Result<u
         });
         stage.hear(RunEvent::Finished(Box::new(result)));
     }
-    Ok(stage.end(duration))
+    let code = stage.end(duration);
+    if unbegun.is_empty() {
+        return Ok(code);
+    }
+    let why = format!(
+        "the run was killed before the first event of a trace was whole, so nothing is known of its case: {}",
+        unbegun.join(", ")
+    );
+    let failure = Failure::undecided(why);
+    failure.show(&mut io::stderr().lock(), out.colour_err)?;
+    Ok(exit::combined([code, failure.code()]))
+}
+
+/// Whether a file holds a whole line: that of the premise, without which there is no trace.
+fn has_begun(path: &Path) -> Result<bool, Failure> {
+    let mut first = Vec::new();
+    let file = fs::File::open(path);
+    let read = file.and_then(|file| BufReader::new(file.take(MAX_LINE as u64)).read_until(b'\n', &mut first));
+    read.map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
+    Ok(first.last() == Some(&b'\n'))
 }
 
 /// A file, or every trace below a folder.

@@ -282,9 +282,12 @@ fn folder(wanted: Option<&Path>, start: Timestamp) -> Result<PathBuf, Failure> {
         }
     };
     let traces = folder.join(TRACES);
-    let strangers = folder.exists() && !folder.join(Format::Json.file_name()).exists();
     let entries = |path: &Path| fs::read_dir(path).map(|entries| entries.filter_map(Result::ok));
-    if strangers && wanted.is_some() && entries(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
+    // A run that was killed has left its traces and no report.
+    let strange = |entry: fs::DirEntry| entry.file_name() != TRACES;
+    let strangers = !folder.join(Format::Json.file_name()).exists()
+        && entries(&folder).is_ok_and(|mut entries| entries.any(strange));
+    if strangers && wanted.is_some() {
         return Err(Failure::usage(format!(
             "the folder {} holds something else than a run",
             folder.display()
