@@ -23,8 +23,8 @@ const LIMIT: Duration = Duration::from_mins(2);
 /// So many runs are killed.
 const MOMENTS: u32 = 100;
 /// They are spread over so many folders, each used by one run after the other.
-const FOLDERS: u32 = 4;
-/// Short cases and long ones, of both sides.
+const FOLDERS: u32 = 2;
+/// A few cases: it is their beginnings and ends that matter, and all moments between.
 const RUN: [&str; 8] = [
     "run",
     "--quiet",
@@ -33,7 +33,7 @@ const RUN: [&str; 8] = [
     "--seed",
     "5",
     "--select",
-    "block:boot or block:remote or block:reset",
+    "block:boot or block:unlock",
 ];
 const REPORTS: [&str; 4] = ["junit.xml", "report.html", "results.json", "summary.md"];
 
@@ -67,7 +67,7 @@ fn kill_in(folder: u32) -> u32 {
             )
         })
         .collect();
-    assert!(verdicts.len() > 10 && verdicts.values().all(|verdict| verdict == "pass"));
+    assert!(verdicts.len() > 3 && verdicts.values().all(|verdict| verdict == "pass"));
 
     let mut rng = ChaCha8Rng::seed_from_u64(u64::from(folder));
     let mut killed = 0;
@@ -112,7 +112,7 @@ fn kill(desk: &Desk, after: u64) -> bool {
             return false;
         }
         assert!(Clock::real_now() < until, "the run writes nothing");
-        let _nothing = nothing.recv_timeout(Duration::from_millis(1));
+        let _nothing = nothing.recv_timeout(Duration::from_millis(3));
     }
     child.kill().unwrap();
     // A process that ended by itself has a code, a killed one has none.

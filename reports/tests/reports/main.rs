@@ -7,3 +7,4 @@
 mod consumers;
 mod fixture;
 mod golden;
+mod junit_form;
