@@ -102,6 +102,7 @@ impl Dressed {
             yes("LocalAuthListManagement", makeup.local_list),
             yes("Reservation", makeup.reservations.possible()),
             yes("SmartCharging", makeup.smart_charging != SmartCharging::Absent),
+            yes("reserve_zero", makeup.reservations == Reservations::Anywhere),
             yes("RemoteTrigger", makeup.remote_trigger),
             ("connectors".to_owned(), Json::from(i64::from(makeup.connectors))),
             yes("fixed_cable", makeup.fixed_cable),

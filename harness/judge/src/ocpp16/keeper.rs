@@ -16,6 +16,7 @@
 //! | `list.version` | version of the local authorization list |
 //! | `profiles` | how many charging profiles the station holds; not known before all were cleared once |
 //! | `profile.X` | one of them: `connectorId`, `since`, `doubtful`, `profile` |
+//! | `reservation.N`, `.tag`, `.parent`, `.expiry` | the reservation held on connector N (0: on any): id, idTag, parentIdTag, expiryDate |
 
 use std::collections::BTreeSet;
 
@@ -108,11 +109,22 @@ impl Keeper {
                     facts.learn(format!("availability.{connector}"), "Inoperative");
                     facts.forget(&format!("availability.{connector}.scheduled"));
                 }
+                // A reservation ends with its connector (OCPP-1.6 5.13), whether that failed or went out of use; and what
+                // is Available is not reserved.
+                if matches!(status, "Faulted" | "Unavailable" | "Available") {
+                    forget_reservation(facts, connector);
+                }
                 note_connector(facts, connector);
                 let charging = format!("transaction.{connector}.charging");
                 let is_open = facts.fact(&format!("transaction.{connector}")).is_some();
                 if status == "Charging" && is_open && facts.fact(&charging).is_none() {
                     facts.learn(charging, context.at.to_rfc3339());
+                }
+            }
+            "StartTransaction" => {
+                let used = int(payload, "reservationId").and_then(|id| reserved_by(facts, id));
+                if let Some(connector) = used {
+                    forget_reservation(facts, connector);
                 }
             }
             "StopTransaction" => {
@@ -226,6 +238,35 @@ impl Keeper {
                     }
                 }
             }
+            "ReserveNow" if status == Some("Accepted") => {
+                let (Some(connector), Some(id)) = (
+                    int(&call.payload, "connectorId"),
+                    int(&call.payload, "reservationId"),
+                ) else {
+                    return;
+                };
+                // One of the same id is replaced, wherever it was.
+                if let Some(old) = reserved_by(facts, id) {
+                    forget_reservation(facts, old);
+                }
+                facts.learn(format!("reservation.{connector}"), id);
+                for (part, field) in [
+                    ("tag", "idTag"),
+                    ("parent", "parentIdTag"),
+                    ("expiry", "expiryDate"),
+                ] {
+                    match call.payload.get(field) {
+                        Some(value) => facts.learn(format!("reservation.{connector}.{part}"), value.clone()),
+                        None => facts.forget(&format!("reservation.{connector}.{part}")),
+                    }
+                }
+            }
+            "CancelReservation" => {
+                let gone = int(&call.payload, "reservationId").and_then(|id| reserved_by(facts, id));
+                if let Some(connector) = gone.filter(|_| status.is_some()) {
+                    forget_reservation(facts, connector);
+                }
+            }
             "SendLocalList" => match (status, int(&call.payload, "listVersion")) {
                 (Some("Accepted"), Some(version)) => facts.learn("list.version", version),
                 _ => facts.forget("list.version"),
@@ -324,9 +365,16 @@ fn forget_configuration(facts: &mut Facts) {
         .all()
         .keys()
         .filter(|name| {
-            ["config.", "readonly.", "availability.", "list.", "profile."]
-                .iter()
-                .any(|p| name.starts_with(p))
+            [
+                "config.",
+                "readonly.",
+                "availability.",
+                "list.",
+                "profile.",
+                "reservation.",
+            ]
+            .iter()
+            .any(|p| name.starts_with(p))
         })
         .cloned()
         .collect();
@@ -340,6 +388,19 @@ fn note_connector(facts: &mut Facts, connector: i64) {
     let known = facts.fact("connectors").and_then(Json::as_i64).unwrap_or(0);
     if connector > known {
         facts.learn("connectors", connector);
+    }
+}
+
+/// The connector that the reservation of that id is for.
+fn reserved_by(facts: &Facts, reservation: i64) -> Option<i64> {
+    let mut held = facts.under("reservation").filter(|(name, _)| !name.contains('.'));
+    let (connector, _) = held.find(|(_, id)| id.as_i64() == Some(reservation))?;
+    connector.parse().ok()
+}
+
+fn forget_reservation(facts: &mut Facts, connector: i64) {
+    for part in ["", ".tag", ".parent", ".expiry"] {
+        facts.forget(&format!("reservation.{connector}{part}"));
     }
 }
 

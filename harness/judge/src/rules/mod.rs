@@ -30,7 +30,7 @@ mod upgrade;
 use support::Entry;
 
 /// Every theme's rules. A rule that is not here does not exist.
-static THEMES: [&[Entry]; 23] = [
+static THEMES: [&[Entry]; 25] = [
     upgrade::RULES,
     frame::RULES,
     schema::RULES,
@@ -51,6 +51,8 @@ static THEMES: [&[Entry]; 23] = [
     correlation::availability::RULES,
     correlation::agreement::RULES,
     correlation::reservations::RULES,
+    correlation::local_list::RULES,
+    correlation::triggers::RULES,
     config::RULES,
     time::RULES,
     liveness::RULES,

@@ -225,3 +225,45 @@ fn charging_profiles_are_known_once_all_were_cleared_and_end_with_their_transact
     assert_eq!(count(&format!("{up}{clear}{remote}")), (Some(0), 0));
     assert_eq!(count(&format!("{up}{clear}{remote}{start}")), (Some(1), 1));
 }
+
+#[test]
+fn a_reservation_is_known_until_it_is_used_cancelled_or_over() {
+    let reserve = r#"up
+        fact boot "Accepted"
+        us ReserveNow {"connectorId":1,"expiryDate":"2026-03-01T13:00:00Z","idTag":"A","parentIdTag":"G","reservationId":5}
+        dut => {"status":"Accepted"}
+        reports 1 Reserved"#;
+    let held = |rest: &str| -> Vec<String> {
+        let all = facts("station", &format!("{reserve}\n{rest}"));
+        all.into_iter()
+            .filter(|fact| fact.starts_with("reservation"))
+            .collect()
+    };
+    let whole = [
+        "reservation.1=5",
+        r#"reservation.1.expiry="2026-03-01T13:00:00Z""#,
+        r#"reservation.1.parent="G""#,
+        r#"reservation.1.tag="A""#,
+    ];
+    assert_eq!(held(""), whole);
+    assert_eq!(held("reports 1 Preparing"), whole);
+    for end in [
+        "us CancelReservation {\"reservationId\":5}\ndut => {\"status\":\"Accepted\"}",
+        "us CancelReservation {\"reservationId\":5}\ndut => {\"status\":\"Rejected\"}",
+        "dut StartTransaction {\"connectorId\":1,\"idTag\":\"A\",\"meterStart\":0,\"timestamp\":\"$now\",\"reservationId\":5}",
+        "reports 1 Faulted InternalError",
+        "reports 1 Available",
+    ] {
+        assert!(held(end).is_empty(), "{end}: {:?}", held(end));
+    }
+    let other = r#"us ReserveNow {"connectorId":2,"expiryDate":"2026-03-01T14:00:00Z","idTag":"B","reservationId":5}
+        dut => {"status":"Accepted"}"#;
+    assert_eq!(
+        held(other),
+        [
+            "reservation.2=5",
+            r#"reservation.2.expiry="2026-03-01T14:00:00Z""#,
+            r#"reservation.2.tag="B""#
+        ]
+    );
+}

@@ -9,6 +9,7 @@ mod pairs_connection;
 mod pairs_frame;
 mod pairs_messages;
 mod pairs_meters;
+mod pairs_profiles;
 mod pairs_station;
 mod pairs_transaction;
 mod quiet;
@@ -28,6 +29,7 @@ fn pairs() -> Vec<Pair> {
     all.extend_from_slice(pairs_meters::PAIRS);
     all.extend_from_slice(pairs_agreement::PAIRS);
     all.extend_from_slice(pairs_transaction::PAIRS);
+    all.extend_from_slice(pairs_profiles::PAIRS);
     all
 }
 

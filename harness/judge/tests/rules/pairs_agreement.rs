@@ -194,7 +194,7 @@ pub(crate) const PAIRS: &[Pair] = &[
         fact boot "Accepted"
         - us TriggerMessage {"requestedMessage":"FirmwareStatusNotification"}
         + us TriggerMessage {"requestedMessage":"Heartbeat"}
-        dut => {"status":"Rejected"}
+        dut => {"status":"Accepted"}
         dut FirmwareStatusNotification {"status":"Idle"}"#,
     ),
     station(

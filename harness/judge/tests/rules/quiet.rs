@@ -22,6 +22,121 @@ pub(crate) const TRACES: &[(&str, &str, &str)] = &[
         dut =! PropertyConstraintViolation"#,
     ),
     (
+        "a start that used a reservation comes again, as its answer was lost",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us ReserveNow {"connectorId":1,"expiryDate":"2026-03-01T13:00:00Z","idTag":"A","reservationId":5}
+        dut => {"status":"Accepted"}
+        reports 1 Reserved
+        reports 1 Preparing
+        wait 10
+        dut StartTransaction {"connectorId":1,"idTag":"A","meterStart":0,"timestamp":"2026-03-01T12:00:09Z","reservationId":5}
+        us =! InternalError
+        wait 30
+        dut StartTransaction {"connectorId":1,"idTag":"A","meterStart":0,"timestamp":"2026-03-01T12:00:09Z","reservationId":5}
+        us => {"transactionId":7,"idTagInfo":{"status":"Accepted"}}"#,
+    ),
+    (
+        "somebody charged offline before the connector was reserved, and after the reservation was over",
+        "station",
+        r#"open
+        fact boot "Accepted"
+        us ReserveNow {"connectorId":1,"expiryDate":"$now+60","idTag":"A","reservationId":5}
+        dut => {"status":"Accepted"}
+        reports 1 Reserved
+        dut StartTransaction {"connectorId":1,"idTag":"B","meterStart":0,"timestamp":"$now-3600"}
+        us => {"transactionId":7,"idTagInfo":{"status":"Accepted"}}
+        dut StopTransaction {"transactionId":7,"meterStop":10,"timestamp":"$now-1800"}
+        us => {}
+        wait 61
+        reports 1 Available
+        reports 1 Preparing
+        starts 1 B 8 10"#,
+    ),
+    (
+        "a reserved driver identifies, does not plug in, and the connector is free again for nobody but the driver",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us ReserveNow {"connectorId":1,"expiryDate":"$now+3600","idTag":"A","reservationId":5}
+        dut => {"status":"Accepted"}
+        reports 1 Reserved
+        dut Authorize {"idTag":"A"}
+        us => {"idTagInfo":{"status":"Accepted"}}
+        reports 1 Preparing
+        wait 60
+        reports 1 Available"#,
+    ),
+    (
+        "a listed tag is blocked on the list, and the CSMS lets it in",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us SendLocalList {"listVersion":4,"updateType":"Full","localAuthorizationList":[{"idTag":"A","idTagInfo":{"status":"Blocked"}}]}
+        dut => {"status":"Accepted"}
+        dut Authorize {"idTag":"A"}
+        us => {"idTagInfo":{"status":"Accepted"}}
+        starts 1 A 7 1000"#,
+    ),
+    (
+        "a list that is switched off decides nothing and has no version",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us SendLocalList {"listVersion":4,"updateType":"Full","localAuthorizationList":[{"idTag":"A","idTagInfo":{"status":"Blocked"}}]}
+        dut => {"status":"Accepted"}
+        us ChangeConfiguration {"key":"LocalAuthListEnabled","value":"false"}
+        dut => {"status":"Accepted"}
+        us GetLocalListVersion {}
+        dut => {"listVersion":-1}
+        wait 5
+        starts 1 A 7 1000
+        us ChangeConfiguration {"key":"LocalAuthListEnabled","value":"true"}
+        dut => {"status":"Accepted"}
+        us GetLocalListVersion {}
+        dut => {"listVersion":4}"#,
+    ),
+    (
+        "a change takes the last entry off the list",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us SendLocalList {"listVersion":4,"updateType":"Full","localAuthorizationList":[{"idTag":"A","idTagInfo":{"status":"Accepted"}}]}
+        dut => {"status":"Accepted"}
+        us SendLocalList {"listVersion":5,"updateType":"Differential","localAuthorizationList":[{"idTag":"A"}]}
+        dut => {"status":"Accepted"}
+        us GetLocalListVersion {}
+        dut => {"listVersion":0}
+        us SendLocalList {"listVersion":1,"updateType":"Differential","localAuthorizationList":[{"idTag":"A","idTagInfo":{"status":"Accepted"}}]}
+        dut => {"status":"Accepted"}"#,
+    ),
+    (
+        "a plug between the last status and the trigger",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        reports 1 Available
+        us TriggerMessage {"requestedMessage":"StatusNotification","connectorId":1}
+        ask ev.plug
+        dut => {"status":"Accepted"}
+        reports 1 Preparing"#,
+    ),
+    (
+        "the trigger that was refused was another one",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us TriggerMessage {"requestedMessage":"MeterValues"}
+        dut => {"status":"Accepted"}
+        us TriggerMessage {"requestedMessage":"MeterValues","connectorId":9}
+        dut => {"status":"Rejected"}
+        dut MeterValues {"connectorId":1,"meterValue":[{"timestamp":"$now","sampledValue":[{"value":"10","context":"Trigger"}]}]}
+        us => {}
+        dut MeterValues {"connectorId":2,"meterValue":[{"timestamp":"$now","sampledValue":[{"value":"10","context":"Trigger"}]}]}
+        us => {}"#,
+    ),
+    (
         "a retry may keep its id",
         "station",
         r#"up

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use plugfest_protocol::Json;
 use plugfest_trace::{Party, What};
 
+use super::local_list::LocalList;
 use crate::finding::Level;
 use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::support::{Check, Entry, OCPP16, int, short, status, text};
@@ -18,8 +18,9 @@ pub(in crate::rules) static RULES: &[Entry] = &[
         editions: OCPP16,
         explain: "A station MUST associate the version number that comes with a list with it, and GetLocalListVersion \
                   tells it. Judged after a SendLocalList that was accepted, or after an answer to GetLocalListVersion, \
-                  with no other SendLocalList in between. 0 means that the list is empty, and is let pass after a full \
-                  update without entries; a factory reset forgets.",
+                  with no SendLocalList in between of which the outcome is not known; one that was refused changes \
+                  nothing. 0 means that the list is empty, and is let pass where it may be; a factory reset forgets, \
+                  and a version that a restart has changed is a warning.",
     }),
     Entry::both::<DataTransfer>(RuleInfo {
         id: "correlation/data-transfer",
@@ -37,7 +38,8 @@ pub(in crate::rules) static RULES: &[Entry] = &[
         level: Level::Must,
         editions: OCPP16,
         explain: "DiagnosticsStatusNotification and FirmwareStatusNotification SHALL only say Idle after a TriggerMessage \
-                  for them. Each trigger is good for one, also where it was answered with a rejection.",
+                  for them. Each trigger is good for one; what becomes of one that was refused has its own rule, \
+                  correlation/trigger-refused.",
     }),
     Entry::station::<Stale>(RuleInfo {
         id: "correlation/status-stale",
@@ -55,58 +57,88 @@ pub(in crate::rules) static RULES: &[Entry] = &[
 /// Versions of the local list.
 #[derive(Debug, Default)]
 struct ListVersion {
-    known: Option<(i64, bool)>,
+    list: LocalList,
+    known: Option<Known>,
+}
+
+/// The version that the list should have.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    version: i64,
+    /// It may also be empty.
+    or_empty: bool,
+    /// The station has started anew since, and should remember, but need not.
+    restarted: bool,
 }
 
 impl Check for ListVersion {
-    fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        self.list.see(context, seen);
         match seen {
-            Seen::Event(event) => {
-                if let What::Asked { verb, .. } = &event.what
-                    && verb == "station.factory_reset"
-                {
+            Seen::Event(event) => match &event.what {
+                What::Asked { verb, .. } if verb == "station.factory_reset" => self.known = None,
+                What::Closed { .. } if context.ledger.open().any(|call| call.action == "SendLocalList") => {
                     self.known = None;
                 }
-            }
+                _ => {}
+            },
             Seen::Call {
-                from: Party::Us,
-                action: "SendLocalList",
+                from: Party::Dut,
+                action: "BootNotification",
                 ..
-            } => self.known = None,
+            } => {
+                if let Some(known) = &mut self.known {
+                    known.restarted = true;
+                }
+            }
             Seen::Answer {
                 from: Party::Dut,
                 call,
                 answer,
                 ..
-            } if call.action == "SendLocalList" => {
-                let list = call
-                    .payload
-                    .get("localAuthorizationList")
-                    .and_then(Json::as_array);
-                let empty =
-                    list.is_none_or(<[_]>::is_empty) && text(&call.payload, "updateType") == Some("Full");
-                let version =
-                    int(&call.payload, "listVersion").filter(|_| status(&answer) == Some("Accepted"));
-                self.known = version.map(|version| (version, empty));
-            }
+            } if call.action == "SendLocalList" => match status(&answer) {
+                Some("Accepted") => {
+                    let or_empty = self.list.may_be_empty(&call.payload);
+                    self.known = int(&call.payload, "listVersion").map(|version| Known {
+                        version,
+                        or_empty,
+                        restarted: false,
+                    });
+                }
+                // It has kept the old list, or lost it on the way to the new one.
+                Some("Failed") => {
+                    if let Some(known) = &mut self.known {
+                        known.or_empty = true;
+                    }
+                }
+                _ => {}
+            },
             Seen::Answer {
                 from: Party::Dut,
                 call,
                 answer: AnswerSeen::Result(result),
                 ..
             } if call.action == "GetLocalListVersion" => {
-                let Some(told) = int(result, "listVersion") else {
+                // A list that is switched off may say that there is none.
+                let Some(told) = int(result, "listVersion").filter(|told| *told >= 0) else {
                     return;
                 };
-                if let Some((known, empty)) = self.known
-                    && told != known
-                    && !(empty && told == 0)
+                if let Some(known) = self.known
+                    && told != known.version
+                    && !(known.or_empty && told == 0)
                 {
                     let message = "the local list has another version than the last that was accepted";
-                    out.add(message, known.to_string(), told.to_string())
-                        .at("/listVersion");
+                    let finding = out.add(message, known.version.to_string(), told.to_string());
+                    finding.at("/listVersion");
+                    if known.restarted {
+                        finding.level(Level::Should).clause("OCPP-1.6 3.5.2");
+                    }
                 }
-                self.known = Some((told, told == 0));
+                self.known = Some(Known {
+                    version: told,
+                    or_empty: told == 0,
+                    restarted: false,
+                });
             }
             _ => {}
         }

@@ -2,6 +2,9 @@
 
 pub(super) mod agreement;
 pub(super) mod availability;
+mod held;
+pub(super) mod local_list;
 mod promise;
 pub(super) mod promises;
 pub(super) mod reservations;
+pub(super) mod triggers;

@@ -18,8 +18,9 @@ pub(in crate::rules) static RULES: &[Entry] = &[
         clause: "OCPP-1.6 5.17",
         level: Level::Should,
         editions: OCPP16,
-        explain: "Messages that a station marks as accepted SHOULD be sent, for the connector that was asked for. One that \
-                  was sent by itself meanwhile counts. Time: `timeout.action`, 60 s by default. Not judged while the \
+        explain: "Messages that a station marks as accepted SHOULD be sent, for the connector that was asked for, and a \
+                  StatusNotification without one for the station and all its connectors, where NumberOfConnectors is \
+                  known. One that was sent by itself meanwhile counts. Time: `timeout.action`, 60 s by default. Not judged while the \
                   station may be held up: no connection, an answer of ours withheld, a restart.",
     }),
     Entry::station::<RemoteStop>(RuleInfo {
@@ -145,15 +146,23 @@ impl Check for Trigger {
                 answer,
                 ..
             } if call.action.ends_with("TriggerMessage") => {
-                let Some(wanted) = asked(&call.payload).filter(|_| status(&answer) == Some("Accepted"))
+                let Some((message, connector)) =
+                    asked(&call.payload).filter(|_| status(&answer) == Some("Accepted"))
                 else {
                     return;
                 };
-                let came = |(action, connector): &(String, Option<i64>)| {
-                    *action == wanted.0 && (wanted.1.is_none() || *connector == wanted.1)
+                let all = connectors(context).filter(|_| message == "StatusNotification");
+                let wanted: Vec<Option<i64>> = match (connector, all) {
+                    (None, Some(most)) => (0..=most.min(64)).map(Some).collect(),
+                    _ => vec![connector],
                 };
-                if !self.meanwhile.iter().any(came) {
-                    self.due.add(context, wanted);
+                for wanted in wanted {
+                    let came = |(action, connector): &(String, Option<i64>)| {
+                        *action == message && (wanted.is_none() || *connector == wanted)
+                    };
+                    if !self.meanwhile.iter().any(came) {
+                        self.due.add(context, (message.clone(), wanted));
+                    }
                 }
             }
             _ => {}
