@@ -51,6 +51,8 @@ pub(crate) fn makeups() -> Vec<Dressed> {
             "battery",
             Makeup {
                 battery_backup: true,
+                phases: 3,
+                smart_charging: SmartCharging::Power,
                 ..plain.clone()
             },
         ),
@@ -101,6 +103,16 @@ impl Dressed {
             yes("FirmwareManagement", makeup.firmware),
             yes("LocalAuthListManagement", makeup.local_list),
             yes("Reservation", makeup.reservations.possible()),
+            yes("reserve_zero", makeup.reservations == Reservations::Anywhere),
+            yes("current_limits", makeup.smart_charging.current()),
+            yes("power_limits", makeup.smart_charging.power()),
+            yes("current_meter", true),
+            ("max_stack_level".to_owned(), Json::from(station::MAX_STACK_LEVEL)),
+            (
+                "max_profiles".to_owned(),
+                Json::from(station::MOST_PROFILES as i64),
+            ),
+            ("max_periods".to_owned(), Json::from(station::MOST_PERIODS as i64)),
             yes("SmartCharging", makeup.smart_charging != SmartCharging::Absent),
             yes("reserve_zero", makeup.reservations == Reservations::Anywhere),
             yes("RemoteTrigger", makeup.remote_trigger),
@@ -115,6 +127,17 @@ impl Dressed {
             yes("offline_start", makeup.offline_start),
             yes("stop_on_disconnect", true),
         ])
+    }
+
+    /// The `$` values that this make-up needs others of than [`values`] gives.
+    pub(crate) fn values(&self) -> Json {
+        let mut own = Json::Object(Object::new());
+        if !self.makeup.smart_charging.current() && self.makeup.smart_charging.power() {
+            for (path, value) in [("rate.unit", Json::from("W")), ("rate.scale", Json::from(1000))] {
+                plugfest_play::premise::put(&mut own, path, value);
+            }
+        }
+        own
     }
 
     /// Switches a station of this make-up on; it dials the hub. The task ends when it is dropped.

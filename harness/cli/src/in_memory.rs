@@ -185,6 +185,9 @@ async fn against_device(
     if common.real {
         plugfest_play::premise::merge(&mut values, &embedded::short_intervals());
     }
+    if let Some(dressed) = &ticket.dressed {
+        plugfest_play::premise::merge(&mut values, &dressed.values());
+    }
     let manners = Manners {
         subprotocol: edition.subprotocol().to_owned(),
         identity: Some(IDENTITY.to_owned()),

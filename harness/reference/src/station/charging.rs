@@ -20,6 +20,7 @@ impl Device {
         match self.config.makeup.smart_charging {
             SmartCharging::Absent => &[],
             SmartCharging::Current => &[Unit::Amperes],
+            SmartCharging::Power => &[Unit::Watts],
             SmartCharging::CurrentAndPower => &[Unit::Amperes, Unit::Watts],
         }
     }
@@ -107,7 +108,11 @@ impl Device {
         };
         let unit = match request.get("chargingRateUnit").and_then(Json::as_str) {
             Some(asked) => Unit::read(asked).filter(|unit| self.units().contains(unit)),
-            None => Some(self.plan().usual_unit()),
+            None => {
+                let usual = self.plan().usual_unit();
+                let can = |unit: &Unit| self.units().contains(unit);
+                Some(usual).filter(can).or_else(|| self.units().first().copied())
+            }
         };
         let (Some(unit), Some(connector)) = (unit, whole("connectorId")) else {
             return rejected();

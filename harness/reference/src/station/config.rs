@@ -42,6 +42,8 @@ pub enum SmartCharging {
     Absent,
     /// Those that count in amperes.
     Current,
+    /// Those that count in watts.
+    Power,
     /// Those in amperes and those in watts.
     CurrentAndPower,
 }
@@ -63,6 +65,18 @@ impl Reservations {
     /// Whether the station has the feature profile.
     pub const fn possible(self) -> bool {
         matches!(self, Self::Connector | Self::Anywhere)
+    }
+}
+
+impl SmartCharging {
+    /// Whether it takes profiles in amperes.
+    pub const fn current(self) -> bool {
+        matches!(self, Self::Current | Self::CurrentAndPower)
+    }
+
+    /// Whether it takes profiles in watts.
+    pub const fn power(self) -> bool {
+        matches!(self, Self::Power | Self::CurrentAndPower)
     }
 }
 

@@ -182,6 +182,7 @@ impl Settings {
         let units = match makeup.smart_charging {
             SmartCharging::Absent => return made,
             SmartCharging::Current => "Current",
+            SmartCharging::Power => "Power",
             SmartCharging::CurrentAndPower => "Current,Power",
         };
         made.whole("ChargeProfileMaxStackLevel", MAX_STACK_LEVEL);

@@ -27,4 +27,5 @@ mod transaction;
 mod transfer;
 
 pub use config::{Config, ConfigError, Makeup, Reservations, SmartCharging, Timing};
+pub use profile::{MAX_STACK_LEVEL, MOST_PERIODS, MOST_PROFILES};
 pub use run::{Controls, Station};

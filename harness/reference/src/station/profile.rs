@@ -7,11 +7,11 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 /// The highest stack level, also the number of profiles of one purpose less one (§9.4.1).
-pub(super) const MAX_STACK_LEVEL: i64 = 8;
+pub const MAX_STACK_LEVEL: i64 = 8;
 /// The most periods of one schedule (§9.4.3).
-pub(super) const MOST_PERIODS: usize = 24;
+pub const MOST_PERIODS: usize = 24;
 /// The most profiles at a time (§9.4.5).
-pub(super) const MOST_PROFILES: usize = 20;
+pub const MOST_PROFILES: usize = 20;
 /// No limit that means anything is higher, in tenths of its unit.
 const HIGHEST: u64 = 100_000_000;
 

@@ -106,6 +106,9 @@ impl Device {
 
     /// Why no connector can be kept free for another reservation of any.
     fn none_to_keep(&self) -> Option<&'static str> {
+        if self.station_faulted() {
+            return Some("Faulted");
+        }
         if self.free_connectors() > self.promised() && self.serving() {
             return None;
         }

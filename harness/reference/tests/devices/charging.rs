@@ -393,6 +393,8 @@ async fn a_make_up_takes_the_units_it_claims_and_uses_its_phases() {
         ),
         (SmartCharging::Current, "W", "Rejected", Some("Current")),
         (SmartCharging::Current, "A", "Accepted", Some("Current")),
+        (SmartCharging::Power, "A", "Rejected", Some("Power")),
+        (SmartCharging::Power, "W", "Accepted", Some("Power")),
         (SmartCharging::Absent, "A", "error NotSupported", None),
     ] {
         let world = World::of(Makeup {

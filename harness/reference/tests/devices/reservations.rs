@@ -206,6 +206,11 @@ async fn what_cannot_be_reserved_says_why() {
     world.hands("fault.inject", object! { "connector": 0 }).await;
     world.asks("ReserveNow", reserve(7, 0, "BOB"), "Faulted").await;
 
+    let world = station(1).await;
+    world.hands("fault.inject", object! { "connector": 0 }).await;
+    world.asks("ReserveNow", reserve(7, 0, "BOB"), "Faulted").await;
+    world.asks("ReserveNow", reserve(7, 1, "BOB"), "Faulted").await;
+
     let mut past = reserve(7, 1, "BOB");
     past.as_object_mut()
         .unwrap()
