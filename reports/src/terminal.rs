@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
+use std::time::Duration;
 
 use plugfest_judge::{Plan, RunEvent};
+use plugfest_protocol::Timestamp;
 
 use crate::report::{Report, ReportError};
 use crate::run::{Colour, Run, colour, reason};
@@ -19,6 +21,8 @@ use progress::Bar;
 
 /// Characters of a case's name on its line; a `for` value can be long.
 const KEY: usize = 100;
+/// A wait that lasts so long is told of in plain lines; it is said again every ten seconds.
+const LASTING: Duration = Duration::from_secs(9);
 
 /// How progress is shown while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +82,8 @@ pub struct Terminal<W> {
     run: Run,
     finished: u32,
     waits_for: String,
+    waits_since: Option<Timestamp>,
+    tell_after: Duration,
 }
 
 impl<W: Write> Terminal<W> {
@@ -92,6 +98,8 @@ impl<W: Write> Terminal<W> {
             run: Run::default(),
             finished: 0,
             waits_for: String::new(),
+            waits_since: None,
+            tell_after: LASTING,
         }
     }
 
@@ -134,16 +142,21 @@ impl<W: Write> Terminal<W> {
                 if let Some(bar) = &self.bar {
                     bar.waiting(&one_line(&key.to_string()), &one_line(what), left);
                 }
-                let again = self.waits_for == *what;
-                self.waits_for.clone_from(what);
-                let told = match self.options.progress {
-                    // What is said again has lasted since.
-                    Progress::Lines => again,
-                    Progress::Talkative => again || left.is_none_or(|left| left.as_secs() >= 5),
-                    Progress::Bar | Progress::Quiet => false,
-                };
-                if !told {
+                if self.waits_for != *what {
+                    self.waits_for.clone_from(what);
+                    self.waits_since = Some(*now);
+                    self.tell_after = LASTING;
+                    let long = left.is_none_or(|left| left.as_secs() >= 5);
+                    if self.options.progress != Progress::Talkative || !long {
+                        return String::new();
+                    }
+                } else if self.lasted(*now) < self.tell_after
+                    || !matches!(self.options.progress, Progress::Lines | Progress::Talkative)
+                {
                     return String::new();
+                } else {
+                    // Ever more seldom: a wait of an hour is not told of every ten seconds.
+                    self.tell_after *= 2;
                 }
                 let until = left.map_or(String::new(), |left| {
                     format!(
@@ -176,6 +189,11 @@ impl<W: Write> Terminal<W> {
                 summary::text(&self.run, self.paint)
             }
         }
+    }
+
+    /// How long the wait that was last said has lasted.
+    fn lasted(&self, now: Timestamp) -> Duration {
+        self.waits_since.map_or(Duration::ZERO, |since| now.since(since))
     }
 
     fn finished_text(&mut self) -> String {
@@ -284,4 +302,50 @@ pub fn plan_text(plan: &Plan) -> String {
     }
     lines.push(format!("  {}", will.join(", ")));
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use plugfest_judge::CaseKey;
+
+    use super::*;
+
+    /// What is written when a wait for up to a minute is said at these seconds.
+    fn told(progress: Progress, said_at: &[u64]) -> String {
+        let options = TerminalOptions {
+            progress,
+            ..TerminalOptions::plain()
+        };
+        let mut terminal = Terminal::new(Vec::new(), options);
+        let began = Timestamp::from_secs(0);
+        for &seconds in said_at {
+            terminal
+                .on(&RunEvent::Waiting {
+                    key: CaseKey {
+                        case: "a".to_owned(),
+                        tests: "station".to_owned(),
+                        variant: String::new(),
+                        repetition: 1,
+                    },
+                    what: "Heartbeat".to_owned(),
+                    until: Some(began.plus(Duration::from_mins(1))),
+                    now: began.plus(Duration::from_secs(seconds)),
+                })
+                .expect("a vector takes everything");
+        }
+        String::from_utf8(terminal.into_inner()).expect("the terminal writes text")
+    }
+
+    #[test]
+    fn plain_lines_tell_of_a_wait_that_has_lasted_and_then_ever_more_seldom() {
+        assert_eq!(told(Progress::Lines, &[0, 1, 8]), "", "it may be over at once");
+        let lines = told(Progress::Lines, &[0, 10, 20, 30, 40, 50]);
+        let left: Vec<&str> = lines
+            .lines()
+            .filter_map(|line| line.split(", at most ").nth(1))
+            .collect();
+        assert_eq!(left, ["50.0 s", "40.0 s", "20.0 s"], "{lines}");
+        assert_eq!(told(Progress::Quiet, &[0, 10, 20]), "");
+        assert_eq!(told(Progress::Talkative, &[0, 1]).lines().count(), 1);
+    }
 }
