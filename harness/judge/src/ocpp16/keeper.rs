@@ -14,6 +14,7 @@
 //! | `config.KEY`, `readonly.KEY`, `unknown.KEY` | value, access and absence of a configuration key |
 //! | `transaction.N.charging` | when it was first told that energy flows in that transaction |
 //! | `list.version` | version of the local authorization list |
+//! | `firmware`, `diagnostics` | the status last told of an update or an upload, `Requested` after a request |
 //! | `profiles` | how many charging profiles the station holds; not known before all were cleared once |
 //! | `profile.X` | one of them: `connectorId`, `since`, `doubtful`, `profile` |
 //! | `reservation.N`, `.tag`, `.parent`, `.expiry` | the reservation held on connector N (0: on any): id, idTag, parentIdTag, expiryDate |
@@ -127,6 +128,20 @@ impl Keeper {
                     forget_reservation(facts, connector);
                 }
             }
+            "FirmwareStatusNotification" | "DiagnosticsStatusNotification" => {
+                if let Some(status) = text(payload, "status") {
+                    let about = if action.starts_with('F') {
+                        "firmware"
+                    } else {
+                        "diagnostics"
+                    };
+                    // Who waits for its moment is idle, and still has something to do.
+                    let waits = facts.fact(about).and_then(Json::as_str) == Some("Requested");
+                    if status != "Idle" || !waits {
+                        facts.learn(about, status);
+                    }
+                }
+            }
             "StopTransaction" => {
                 let Some(id) = int(payload, "transactionId") else {
                     return;
@@ -217,6 +232,8 @@ impl Keeper {
                     _ => {}
                 }
             }
+            "UpdateFirmware" => facts.learn("firmware", "Requested"),
+            "GetDiagnostics" => facts.learn("diagnostics", "Requested"),
             "SetChargingProfile" => {
                 let connector = int(&call.payload, "connectorId");
                 if let (Some("Accepted"), Some(connector), Some(profile)) =

@@ -13,12 +13,14 @@ use crate::watch::Watch;
 
 mod answers;
 mod book;
+mod charging;
 mod config;
 mod correlation;
 mod frame;
 mod ids;
 mod liveness;
 mod meters;
+mod progress;
 mod schema;
 mod sequence;
 mod status;
@@ -30,7 +32,7 @@ mod upgrade;
 use support::Entry;
 
 /// Every theme's rules. A rule that is not here does not exist.
-static THEMES: [&[Entry]; 25] = [
+static THEMES: [&[Entry]; 30] = [
     upgrade::RULES,
     frame::RULES,
     schema::RULES,
@@ -53,6 +55,11 @@ static THEMES: [&[Entry]; 25] = [
     correlation::reservations::RULES,
     correlation::local_list::RULES,
     correlation::triggers::RULES,
+    charging::profiles::RULES,
+    charging::composite::RULES,
+    charging::kept::RULES,
+    charging::csms::RULES,
+    progress::RULES,
     config::RULES,
     time::RULES,
     liveness::RULES,

@@ -5,6 +5,7 @@ mod dsl;
 mod facts;
 mod hostile;
 mod pairs_agreement;
+mod pairs_charging;
 mod pairs_connection;
 mod pairs_frame;
 mod pairs_messages;
@@ -30,6 +31,7 @@ fn pairs() -> Vec<Pair> {
     all.extend_from_slice(pairs_agreement::PAIRS);
     all.extend_from_slice(pairs_transaction::PAIRS);
     all.extend_from_slice(pairs_profiles::PAIRS);
+    all.extend_from_slice(pairs_charging::PAIRS);
     all
 }
 

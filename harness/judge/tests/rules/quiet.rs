@@ -346,4 +346,158 @@ pub(crate) const TRACES: &[(&str, &str, &str)] = &[
         dut StopTransaction {"transactionId":7,"meterStop":1000,"timestamp":"$now","idTag":"A"}
         us => {}"#,
     ),
+    (
+        "a failed download is tried again",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us UpdateFirmware {"location":"ftp://files.example/new","retries":2,"retrieveDate":"$now"}
+        dut => {}
+        dut FirmwareStatusNotification {"status":"Downloading"}
+        us => {}
+        dut FirmwareStatusNotification {"status":"DownloadFailed"}
+        us => {}
+        wait 30
+        dut FirmwareStatusNotification {"status":"Downloading"}
+        us => {}
+        dut FirmwareStatusNotification {"status":"Downloaded"}
+        us => {}
+        dut FirmwareStatusNotification {"status":"Installing"}
+        us => {}
+        dut FirmwareStatusNotification {"status":"Installed"}
+        us => {}"#,
+    ),
+    (
+        "new firmware is told of after the restart that it needs",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us UpdateFirmware {"location":"ftp://files.example/new","retries":2,"retrieveDate":"$now"}
+        dut => {}
+        dut FirmwareStatusNotification {"status":"Downloading"}
+        us => {}
+        dut FirmwareStatusNotification {"status":"Downloaded"}
+        us => {}
+        dut FirmwareStatusNotification {"status":"Installing"}
+        us => {}
+        wait 10
+        closed dut eof
+        wait 60
+        open
+        boots
+        dut FirmwareStatusNotification {"status":"Installed"}
+        us => {}"#,
+    ),
+    (
+        "a station that waits for the date is idle, and begins then",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us UpdateFirmware {"location":"ftp://files.example/new","retries":2,"retrieveDate":"$now+3600"}
+        dut => {}
+        us TriggerMessage {"requestedMessage":"FirmwareStatusNotification"}
+        dut => {"status":"Accepted"}
+        dut FirmwareStatusNotification {"status":"Idle"}
+        us => {}
+        wait 3600
+        dut FirmwareStatusNotification {"status":"Downloading"}
+        us => {}"#,
+    ),
+    (
+        "a stage that is asked for may be told again",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us UpdateFirmware {"location":"ftp://files.example/new","retries":2,"retrieveDate":"$now"}
+        dut => {}
+        dut FirmwareStatusNotification {"status":"Downloading"}
+        us => {}
+        us TriggerMessage {"requestedMessage":"FirmwareStatusNotification"}
+        dut => {"status":"Accepted"}
+        dut FirmwareStatusNotification {"status":"Downloading"}
+        us => {}
+        dut FirmwareStatusNotification {"status":"Downloaded"}
+        us => {}"#,
+    ),
+    (
+        "after its own limit is over a transaction may fall back to the default or not",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        starts 1 A 7 1000
+        us ClearChargingProfile {}
+        dut => {"status":"Unknown"}
+        us SetChargingProfile {"connectorId":1,"csChargingProfiles":{"chargingProfileId":1,"stackLevel":0,"chargingProfilePurpose":"TxDefaultProfile","chargingProfileKind":"Absolute","chargingSchedule":{"chargingRateUnit":"A","startSchedule":"$now-60","chargingSchedulePeriod":[{"startPeriod":0,"limit":6}]}}}
+        dut => {"status":"Accepted"}
+        us SetChargingProfile {"connectorId":1,"csChargingProfiles":{"chargingProfileId":2,"stackLevel":0,"chargingProfilePurpose":"TxProfile","chargingProfileKind":"Absolute","chargingSchedule":{"duration":120,"chargingRateUnit":"A","startSchedule":"$now-60","chargingSchedulePeriod":[{"startPeriod":0,"limit":10}]}}}
+        dut => {"status":"Accepted"}
+        us GetCompositeSchedule {"connectorId":1,"duration":300,"chargingRateUnit":"A"}
+        dut => {"status":"Accepted","connectorId":1,"scheduleStart":"$now","chargingSchedule":{"duration":300,"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":10},{"startPeriod":60,"limit":32}]}}
+        us GetCompositeSchedule {"connectorId":1,"duration":300,"chargingRateUnit":"A"}
+        dut => {"status":"Accepted","connectorId":1,"scheduleStart":"$now","chargingSchedule":{"duration":300,"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":10},{"startPeriod":60,"limit":6}]}}"#,
+    ),
+    (
+        "one local limit explains lower values",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us ClearChargingProfile {}
+        dut => {"status":"Unknown"}
+        us SetChargingProfile {"connectorId":1,"csChargingProfiles":{"chargingProfileId":1,"stackLevel":0,"chargingProfilePurpose":"TxDefaultProfile","chargingProfileKind":"Absolute","chargingSchedule":{"chargingRateUnit":"A","startSchedule":"$now-60","chargingSchedulePeriod":[{"startPeriod":0,"limit":20}]}}}
+        dut => {"status":"Accepted"}
+        us GetCompositeSchedule {"connectorId":1,"duration":300,"chargingRateUnit":"A"}
+        dut => {"status":"Accepted","connectorId":1,"scheduleStart":"$now","chargingSchedule":{"duration":300,"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":16}]}}"#,
+    ),
+    (
+        "what was set before the trace may prevail",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us SetChargingProfile {"connectorId":1,"csChargingProfiles":{"chargingProfileId":1,"stackLevel":0,"chargingProfilePurpose":"TxDefaultProfile","chargingProfileKind":"Absolute","chargingSchedule":{"chargingRateUnit":"A","startSchedule":"$now-60","chargingSchedulePeriod":[{"startPeriod":0,"limit":6}]}}}
+        dut => {"status":"Accepted"}
+        us GetCompositeSchedule {"connectorId":1,"duration":300,"chargingRateUnit":"A"}
+        dut => {"status":"Accepted","connectorId":1,"scheduleStart":"$now","chargingSchedule":{"duration":300,"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":32}]}}"#,
+    ),
+    (
+        "an EV needs a moment to follow a limit",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        starts 1 A 7 1000
+        reports 1 Charging
+        us ClearChargingProfile {}
+        dut => {"status":"Unknown"}
+        us SetChargingProfile {"connectorId":1,"csChargingProfiles":{"chargingProfileId":1,"stackLevel":0,"chargingProfilePurpose":"TxDefaultProfile","chargingProfileKind":"Absolute","chargingSchedule":{"chargingRateUnit":"A","startSchedule":"$now-60","chargingSchedulePeriod":[{"startPeriod":0,"limit":6}]}}}
+        dut => {"status":"Accepted"}
+        wait 10
+        dut MeterValues {"connectorId":1,"transactionId":7,"meterValue":[{"timestamp":"$now","sampledValue":[{"value":"16.0","measurand":"Current.Import","phase":"L1","unit":"A"}]}]}"#,
+    ),
+    (
+        "a limit ends with its transaction",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        starts 1 A 7 1000
+        reports 1 Charging
+        us ClearChargingProfile {}
+        dut => {"status":"Unknown"}
+        us SetChargingProfile {"connectorId":1,"csChargingProfiles":{"chargingProfileId":1,"stackLevel":0,"chargingProfilePurpose":"TxProfile","chargingProfileKind":"Absolute","chargingSchedule":{"chargingRateUnit":"A","startSchedule":"$now-60","chargingSchedulePeriod":[{"startPeriod":0,"limit":6}]}}}
+        dut => {"status":"Accepted"}
+        stops 7 1100 Local
+        wait 5
+        us GetCompositeSchedule {"connectorId":1,"duration":300,"chargingRateUnit":"A"}
+        dut => {"status":"Accepted","connectorId":1,"scheduleStart":"$now","chargingSchedule":{"duration":300,"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":32}]}}"#,
+    ),
+    (
+        "a limit in watts says nothing on amperes that can be reckoned with",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us ClearChargingProfile {}
+        dut => {"status":"Unknown"}
+        us SetChargingProfile {"connectorId":1,"csChargingProfiles":{"chargingProfileId":1,"stackLevel":0,"chargingProfilePurpose":"TxDefaultProfile","chargingProfileKind":"Absolute","chargingSchedule":{"chargingRateUnit":"W","startSchedule":"$now-60","chargingSchedulePeriod":[{"startPeriod":0,"limit":6000}]}}}
+        dut => {"status":"Accepted"}
+        us GetCompositeSchedule {"connectorId":1,"duration":300,"chargingRateUnit":"A"}
+        dut => {"status":"Accepted","connectorId":1,"scheduleStart":"$now","chargingSchedule":{"duration":300,"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":32}]}}"#,
+    ),
 ];

@@ -154,7 +154,7 @@ pub(crate) fn above(limit: Decimal, most: Decimal) -> bool {
 }
 
 /// True where two limits are the same but for rounding.
-pub(crate) fn close_to(limit: Decimal, other: Decimal) -> bool {
+fn close_to(limit: Decimal, other: Decimal) -> bool {
     (limit - other).abs() <= rounding(other)
 }
 

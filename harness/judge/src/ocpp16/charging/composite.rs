@@ -99,6 +99,23 @@ impl Situation<'_> {
         readings.try_fold(first, |most, next| Some(most.max(next?)))
     }
 
+    /// The most that the limit for the whole station leaves at a moment; `None` where there may be none.
+    pub fn cap(&self, at: Timestamp) -> Option<Decimal> {
+        let mut most: Option<Decimal> = None;
+        for &doubtful in self.doubts() {
+            for anchor in self.anchors() {
+                for bound in self
+                    .prevailing(at, anchor, &self.group(Purpose::Max, doubtful))
+                    .bounds
+                {
+                    let limit = bound.most?;
+                    most = Some(most.map_or(limit, |most| most.max(limit)));
+                }
+            }
+        }
+        most
+    }
+
     /// The moments after `from` and before `to` at which something may change.
     pub fn changes(&self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
         let anchors = self.anchors();

@@ -5,8 +5,8 @@ mod composite;
 mod held;
 mod profile;
 
-pub(crate) use compare::composite_flaw;
 pub use compare::{Answered, Flaw, compare};
+pub(crate) use compare::{above, composite_flaw};
 pub use composite::{Bound, Running, Situation};
 pub use held::{Held, Installed};
 pub use profile::{Kind, Period, Profile, Purpose, Says, Schedule, Unit};

@@ -2,5 +2,5 @@
 
 pub(super) mod power;
 pub(super) mod registers;
-mod sample;
+pub(super) mod sample;
 pub(super) mod values;

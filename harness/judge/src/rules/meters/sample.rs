@@ -8,52 +8,52 @@ use crate::rule::Seen;
 use crate::rules::support::{instant, int, text};
 
 /// The register that all others default to (OCPP-1.6 7.31).
-pub(super) const IMPORT: &str = "Energy.Active.Import.Register";
+pub(in crate::rules) const IMPORT: &str = "Energy.Active.Import.Register";
 
 /// Values from here on are not reckoned with.
-pub(super) const MOST: Decimal = Decimal::from_parts(0xA764_0000, 0x0DE0_B6B3, 0, false, 0);
+pub(in crate::rules) const MOST: Decimal = Decimal::from_parts(0xA764_0000, 0x0DE0_B6B3, 0, false, 0);
 
 /// One sampled value.
 #[derive(Debug)]
-pub(super) struct Sample<'a> {
+pub(in crate::rules) struct Sample<'a> {
     /// Where it stands in the request.
-    pub(super) pointer: String,
+    pub(in crate::rules) pointer: String,
     /// Index of the meter value that it belongs to: its samples were taken at one moment.
-    pub(super) group: usize,
+    pub(in crate::rules) group: usize,
     /// When it was taken.
-    pub(super) taken: Option<Timestamp>,
+    pub(in crate::rules) taken: Option<Timestamp>,
     /// As it was sent.
-    pub(super) text: &'a str,
+    pub(in crate::rules) text: &'a str,
     /// As a number, where it is a raw one.
-    pub(super) number: Option<Decimal>,
+    pub(in crate::rules) number: Option<Decimal>,
     /// What was measured.
-    pub(super) measurand: &'a str,
+    pub(in crate::rules) measurand: &'a str,
     /// Why it was sampled.
-    pub(super) context: &'a str,
+    pub(in crate::rules) context: &'a str,
     /// Where it was measured.
-    pub(super) location: &'a str,
+    pub(in crate::rules) location: &'a str,
     /// Which phase, if any.
-    pub(super) phase: Option<&'a str>,
+    pub(in crate::rules) phase: Option<&'a str>,
     /// Its unit, if any was given.
-    pub(super) unit: Option<&'a str>,
+    pub(in crate::rules) unit: Option<&'a str>,
     /// True where it is a plain number.
-    pub(super) raw: bool,
+    pub(in crate::rules) raw: bool,
 }
 
 /// A request of the station with samples.
 #[derive(Debug)]
-pub(super) struct Reading<'a> {
+pub(in crate::rules) struct Reading<'a> {
     /// Its connector; `None` for a StopTransaction.
-    pub(super) connector: Option<i64>,
+    pub(in crate::rules) connector: Option<i64>,
     /// Its transaction.
-    pub(super) transaction: Option<i64>,
+    pub(in crate::rules) transaction: Option<i64>,
     /// Its samples in order.
-    pub(super) samples: Vec<Sample<'a>>,
+    pub(in crate::rules) samples: Vec<Sample<'a>>,
 }
 
 impl<'a> Reading<'a> {
     /// The samples of a request, if it has any.
-    pub(super) fn of(seen: &Seen<'a>) -> Option<Self> {
+    pub(in crate::rules) fn of(seen: &Seen<'a>) -> Option<Self> {
         let Seen::Call {
             from: Party::Dut,
             action,
@@ -117,17 +117,17 @@ impl<'a> Sample<'a> {
     }
 
     /// True for registers of energy, which only rise.
-    pub(super) fn is_register(&self) -> bool {
+    pub(in crate::rules) fn is_register(&self) -> bool {
         self.measurand.starts_with("Energy.") && self.measurand.ends_with(".Register")
     }
 
     /// True for the register that meterStart and meterStop are read from.
-    pub(super) fn is_main_register(&self) -> bool {
+    pub(in crate::rules) fn is_main_register(&self) -> bool {
         self.measurand == IMPORT && self.location == "Outlet" && self.phase.is_none()
     }
 
     /// The value in Wh, varh, W or var, and the least step that it was written with.
-    pub(super) fn base(&self) -> Option<(Decimal, Decimal)> {
+    pub(in crate::rules) fn base(&self) -> Option<(Decimal, Decimal)> {
         let kilo = self.unit.is_some_and(|unit| unit.starts_with('k'));
         let factor = if kilo { Decimal::ONE_THOUSAND } else { Decimal::ONE };
         // No register holds more than a billion billion Wh; sums of what is left cannot overflow.
@@ -138,7 +138,7 @@ impl<'a> Sample<'a> {
 }
 
 /// A decimal number in plain notation.
-pub(super) fn decimal(text: &str) -> Option<Decimal> {
+pub(in crate::rules) fn decimal(text: &str) -> Option<Decimal> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let framed =
