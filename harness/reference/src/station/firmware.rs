@@ -122,20 +122,24 @@ impl Device {
     fn go_on(&mut self, update: Option<Update>) {
         let before = self.closed_for_update();
         self.store.update = update;
-        if before != self.closed_for_update() {
-            self.review_reservations();
-        }
+        self.show_doors(before);
     }
 
     fn go_to(&mut self, stage: Stage) {
-        let update = self.store.update.take();
-        let closed = matches!(
-            update.as_ref().map(|update| &update.stage),
-            Some(Stage::Downloaded { .. } | Stage::Installing { .. })
-        );
-        self.store.update = update.map(|update| Update { stage, ..update });
-        if closed != self.closed_for_update() {
-            self.review_reservations();
+        let before = self.closed_for_update();
+        if let Some(update) = &mut self.store.update {
+            update.stage = stage;
+        }
+        self.show_doors(before);
+    }
+
+    fn show_doors(&mut self, before: bool) {
+        for number in self.numbers() {
+            match (before, self.closed_for_update()) {
+                (false, true) => self.refresh(number),
+                (true, false) => self.refresh_returning(number),
+                _ => {}
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use plugfest_protocol::{Json, Timestamp, object};
 
-use super::connector::{Status, Trouble};
+use super::connector::{Phase, Status, Trouble};
 use super::device::{Device, Registration};
 use super::outgoing::{Outgoing, Purpose};
 
@@ -92,21 +92,27 @@ impl Device {
             .current
             .as_ref()
             .map(|current| current.status);
-        // Only Available and Faulted lead to Reserved (table of §4.9).
-        if status == Status::Reserved
-            && before.is_some_and(|before| {
-                !matches!(before, Status::Available | Status::Reserved | Status::Faulted)
-            })
-        {
-            self.notice(
-                number,
-                Notice {
-                    status: Status::Available,
-                    ..notice.clone()
-                },
-            );
+        if let Some(between) = before.and_then(|before| self.between(number, before, status)) {
+            let notice = Notice {
+                status: between,
+                ..notice.clone()
+            };
+            self.notice(number, notice);
         }
         self.notice(number, notice);
+    }
+
+    /// What has to be shown between two statuses that the table of §4.9 does not connect.
+    fn between(&self, number: usize, before: Status, after: Status) -> Option<Status> {
+        let ends = number > 0 && matches!(self.connectors[number - 1].phase, Phase::Finishing);
+        match (before, after) {
+            (Status::Available | Status::Reserved | Status::Faulted, Status::Reserved) => None,
+            (_, Status::Reserved) => Some(Status::Available),
+            // A closed station shows no Finishing, but that is how Preparing ends while a cable is left (B6).
+            (Status::Preparing, Status::Unavailable) if ends => Some(Status::Finishing),
+            (Status::Preparing, Status::Unavailable) => Some(Status::Available),
+            _ => None,
+        }
     }
 
     /// So it is now: tells whoever must know, at once or once it has lasted.

@@ -133,7 +133,7 @@ impl Device {
     }
 
     /// Operative again: a cable that still hangs there is a session that may begin (H2 of §4.9).
-    fn refresh_returning(&mut self, number: usize) {
+    pub(super) fn refresh_returning(&mut self, number: usize) {
         let phase = &mut self.at(number).phase;
         if matches!(phase, Phase::Finishing) {
             *phase = Phase::Idle;

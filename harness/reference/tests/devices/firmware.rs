@@ -101,8 +101,6 @@ async fn what_is_no_firmware_is_not_installed_and_a_cable_that_waited_is_served(
            <
          > FirmwareStatusNotification InstallationFailed
            <
-         > StatusNotification 1 Available
-           <
          > StatusNotification 1 Preparing
            <",
     );
@@ -193,7 +191,7 @@ async fn nothing_is_installed_while_somebody_charges() {
            < Accepted
          > StatusNotification 0 Available
            <
-         > StatusNotification 1 Finishing
+         > StatusNotification 1 Preparing
            <
          > StatusNotification 2 Available
            <
@@ -239,5 +237,28 @@ async fn a_restart_in_between_begins_the_download_anew() {
     assert_eq!(
         world.frames().iter().rev().nth(1).map(String::as_str),
         Some("> FirmwareStatusNotification Installed")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_plugged_in_but_not_begun_is_waited_for_as_well() {
+    let (world, _) = served([Meet::Answer(200, b"noise".to_vec())]).await;
+    world.hands("ev.plug", object! {}).await;
+    world
+        .operator("UpdateFirmware", update("12:00:00", object! {}))
+        .await;
+    world.frames();
+    world.pass(65).await;
+    world.expect(
+        "> StatusNotification 1 Finishing
+           <
+         > StatusNotification 1 Unavailable
+           <
+         > FirmwareStatusNotification Installing
+           <
+         > FirmwareStatusNotification InstallationFailed
+           <
+         > StatusNotification 1 Preparing
+           <",
     );
 }

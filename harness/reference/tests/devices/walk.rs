@@ -8,6 +8,7 @@ use plugfest_reference::station::Makeup;
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
+use crate::shelf::{Meet, Shelf};
 use crate::world::{World, csms_config, station_config};
 
 /// The transitions of OCPP 1.6 §4.9 with B6 of the errata.
@@ -115,7 +116,7 @@ async fn step(world: &World, rng: &mut ChaCha8Rng, connectors: u32) {
     };
     let transaction = rng.random_range(100..110);
     // Plugs and tokens are what life is made of; the rest is weather.
-    match rng.random_range(0..126) {
+    match rng.random_range(0..132) {
         0..35 => hands(world, "ev.plug", here).await,
         35..75 => hands(world, "token.present", token).await,
         75..92 => hands(world, "ev.unplug", here).await,
@@ -165,6 +166,20 @@ async fn step(world: &World, rng: &mut ChaCha8Rng, connectors: u32) {
             };
             ask(world, "ReserveNow", payload).await;
         }
+        124 => {
+            let payload =
+                object! { "location": "http://files.test/x", "retrieveDate": "2024-05-01T12:00:00Z" };
+            ask(world, "UpdateFirmware", payload).await;
+        }
+        125 => {
+            let payload = object! { "location": "http://files.test/" };
+            ask(world, "GetDiagnostics", payload).await;
+        }
+        126..130 => ask(world, "SetChargingProfile", any_limit(rng, connectors)).await,
+        130 => {
+            let payload = object! { "stackLevel": rng.random_range(0..2) };
+            ask(world, "ClearChargingProfile", payload).await;
+        }
         123 => {
             let payload = object! { "reservationId": rng.random_range(1..4) };
             ask(world, "CancelReservation", payload).await;
@@ -181,6 +196,31 @@ async fn step(world: &World, rng: &mut ChaCha8Rng, connectors: u32) {
     if rng.random_range(0..3) == 0 {
         world.pass(rng.random_range(1..90)).await;
     }
+}
+
+fn any_limit(rng: &mut ChaCha8Rng, connectors: u32) -> Json {
+    let (connector, purpose) = *[
+        (0, "ChargePointMaxProfile"),
+        (0, "TxDefaultProfile"),
+        (rng.random_range(1..=connectors), "TxProfile"),
+    ]
+    .choose(rng)
+    .unwrap();
+    let periods: Vec<Json> = [0, 60, 300]
+        .map(|start| object! { "startPeriod": start, "limit": *[0, 6, 32].choose(rng).unwrap() })
+        .to_vec();
+    let profile = object! {
+        "chargingProfileId": rng.random_range(1..9),
+        "stackLevel": rng.random_range(0..2),
+        "chargingProfilePurpose": purpose,
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": object! {
+            "duration": 600,
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": periods,
+        },
+    };
+    object! { "connectorId": connector, "csChargingProfiles": profile }
 }
 
 fn any_setting(rng: &mut ChaCha8Rng) -> Json {
@@ -343,8 +383,14 @@ async fn walk(seed: u64, makeup: Makeup) -> Seen {
     let mut config = station_config();
     config.makeup = makeup;
     config.seed = seed;
-    let world = World::new(config, csms_config()).booted().await;
-    for _ in 0..120 {
+    let image = |at: u64| match at % 3 {
+        0 => Meet::Answer(200, b"plugfest firmware\n".to_vec()),
+        1 => Meet::Answer(200, Vec::new()),
+        _ => Meet::Cut,
+    };
+    let shelf = Shelf::of((0..40).map(image));
+    let world = World::served(config, csms_config(), &shelf).booted().await;
+    for _ in 0..130 {
         step(&world, &mut rng, connectors).await;
     }
     // In the end everything is mended, and everything that was left to be said gets said.
