@@ -482,6 +482,14 @@ pub struct Call {
     pub payload: ObjectPattern,
 }
 
+/// The file transfers that a station may be seen to begin; no catalogue names them.
+pub const TRANSFERS: [&str; 2] = ["Upload", "Download"];
+
+/// True for a file transfer, which is written as a CALL and is none.
+pub fn is_transfer(action: &str) -> bool {
+    TRANSFERS.contains(&action)
+}
+
 /// An answer line; belongs to the CALL above it, or opens a branch of the `either` under that CALL.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Answer {

@@ -58,12 +58,25 @@ pub(crate) struct Config {
     pub(crate) timeouts: BTreeMap<String, f64>,
     /// Seconds by name: `clock`, `early`, `late`.
     pub(crate) tolerance: BTreeMap<String, f64>,
+    /// The file server for a station.
+    pub(crate) files: Option<FilesAt>,
     /// What does the actions that need hands.
     pub(crate) driver: Option<DriverConfig>,
     /// Known failures.
     pub(crate) expect: Vec<Expect>,
     /// Everything secret by name, passwords included.
     pub(crate) secrets: BTreeMap<String, Secret>,
+}
+
+/// Where the file server of a run stands, and what it gives away.
+#[derive(Debug)]
+pub(crate) struct FilesAt {
+    /// Where it waits.
+    pub(crate) listen: SocketAddr,
+    /// How the station reaches it; made of `listen` where the profile says nothing.
+    pub(crate) url: Option<String>,
+    /// The file of a firmware.
+    pub(crate) firmware: Option<PathBuf>,
 }
 
 /// A value that must not reach a log through `{:?}`.
@@ -149,6 +162,9 @@ impl Config {
             .iter()
             .filter_map(|(code, it)| Some((code.clone(), it.default.clone()?)));
         let mut codes: BTreeMap<String, Json> = defaults.collect();
+        if self.files.is_some() {
+            codes.insert("http_files".to_owned(), Json::Bool(true));
+        }
         codes.extend(
             self.pics
                 .iter()

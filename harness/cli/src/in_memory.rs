@@ -10,6 +10,7 @@ use plugfest_case::{Library, Loaded};
 use plugfest_judge::{CaseResult, RunEvent, Verdict};
 use plugfest_play::clock::Clock;
 use plugfest_play::engine::Table;
+use plugfest_play::files::{Fetch, FileServer, Files, Shelf};
 use plugfest_play::lines::{Lines, Manners, Source};
 use plugfest_play::player::player;
 use plugfest_play::premise::{Setup, played_pics};
@@ -20,6 +21,9 @@ use plugfest_trace::Marker;
 use tokio::sync::watch;
 
 use crate::embedded::{self, Dressed, IDENTITY};
+
+/// Where the file server of an embedded device stands: a name that no network has, inside the process.
+const FILES: &str = "http://files.invalid";
 
 /// One case to be played against an embedded device.
 #[derive(Debug, Clone)]
@@ -225,6 +229,16 @@ async fn against_device(
         }
     };
     let mut lines = Lines::new(source, manners, seed);
+    let files_hub = MemoryHub::default();
+    let mut file_server = match dut {
+        "station" => {
+            let acceptor = Listen::Memory(files_hub.clone()).bind().await;
+            let acceptor = acceptor.map_err(|e| e.to_string())?;
+            plugfest_play::premise::merge(&mut values, &Shelf::values(FILES));
+            Some(FileServer::new(acceptor, FILES.to_owned(), Shelf::new(None)))
+        }
+        _ => None,
+    };
     let setup = Setup {
         dut: dut.to_owned(),
         identity: IDENTITY.to_owned(),
@@ -257,6 +271,9 @@ async fn against_device(
         listener,
         interrupt: common.interrupt.clone(),
         process: None,
+        files: file_server
+            .as_mut()
+            .map_or_else(|| Files::Made(Fetch { hub: Some(files_hub) }), Files::Served),
         meeting: None,
     };
     let played = run_one(job, table).await;

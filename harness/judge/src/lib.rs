@@ -19,7 +19,9 @@ mod session;
 mod verdict;
 mod watch;
 
-pub use conversation::{Command, Forbidden, LineMet, Overlay, Stage, ValueError, Waiting, conform};
+pub use conversation::{
+    Command, Forbidden, LineMet, Meeting, Overlay, Reception, Stage, ValueError, Waiting, conform,
+};
 pub use dialect::{ConfigValue, Dialect, Written, dialect};
 pub use facts::{Facts, Keeper, KeeperView};
 pub use finding::{Finding, Level, LineRef};

@@ -41,7 +41,10 @@ impl Rows {
 
     pub(crate) fn see(&mut self, event: &Event) {
         let party = match &event.what {
-            What::Opened { by, .. } | What::Refused { by, .. } | What::Closed { by, .. } => *by,
+            What::Opened { by, .. }
+            | What::Refused { by, .. }
+            | What::Closed { by, .. }
+            | What::Transfer { by, .. } => *by,
             What::Frame { from, .. } | What::Closing { from, .. } => *from,
             _ => Party::Us,
         };
@@ -99,6 +102,29 @@ impl Rows {
             What::Link { op } => {
                 "link".clone_into(&mut row.kind);
                 row.text.clone_from(op);
+            }
+            What::Transfer { op, url, .. } => {
+                "transfer".clone_into(&mut row.kind);
+                "files".clone_into(&mut row.to);
+                row.name.clone_from(op);
+                row.text.clone_from(url);
+            }
+            What::Transferred {
+                status,
+                length,
+                whole,
+                reason,
+                ..
+            } => {
+                "transferred".clone_into(&mut row.kind);
+                "files".clone_into(&mut row.from);
+                row.to.clone_from(&self.dut);
+                let said = status.map_or_else(|| "no answer".to_owned(), |s| s.to_string());
+                row.text = if *whole {
+                    format!("{said}, {length} bytes")
+                } else {
+                    format!("{said}, {length} bytes: {reason}")
+                };
             }
             What::Asked { verb, args, .. } => {
                 "act".clone_into(&mut row.kind);

@@ -18,7 +18,8 @@ use tokio::sync::{Barrier, mpsc, watch};
 
 use crate::clock::Clock;
 use crate::driver::{Driver, DriverCall};
-use crate::lines::{Gate, Lines};
+use crate::files::{Fetch, Files};
+use crate::lines::{Dialling, Gate, Lines};
 use crate::player::{Player, Reply, reply};
 
 /// A trace never grows beyond this; a flooding DUT ends the case instead.
@@ -64,6 +65,8 @@ pub struct Table<'a> {
     pub interrupt: watch::Receiver<Option<String>>,
     /// What the DUT's own process does.
     pub process: Option<&'a mut mpsc::Receiver<crate::process::ProcessEvent>>,
+    /// The file transfers of the side that we play.
+    pub files: Files<'a>,
     /// In self-play, where the two sides meet before each stage.
     pub meeting: Option<Arc<Barrier>>,
 }
@@ -117,6 +120,7 @@ pub async fn play<W: Write>(
         told,
         patience: Duration::from_secs(patience),
         redial: None,
+        transfers: 0,
         done: false,
         said: None,
         remind: None,
@@ -167,6 +171,8 @@ struct Game<'a, W> {
     told: Vec<String>,
     patience: Duration,
     redial: Option<Timestamp>,
+    /// File transfers of ours so far.
+    transfers: u32,
     done: bool,
     said: Option<Waiting>,
     /// When to say it again.
@@ -177,7 +183,7 @@ struct Game<'a, W> {
 impl<W: Write> Game<'_, W> {
     async fn run(&mut self) -> Result<(), EngineError> {
         if self.on.lines.dials() && self.on.lines.newest().is_none() {
-            self.on.lines.dial(&[], None);
+            self.on.lines.dial(Dialling::default());
         }
         while !self.done {
             self.pump().await?;
@@ -193,6 +199,7 @@ impl<W: Write> Game<'_, W> {
                 Some(what) = self.outcomes.recv() => Turn::Fact(what),
                 what = self.on.lines.next() => Turn::Fact(what),
                 event = process_event(self.on.process.as_deref_mut()) => Turn::Fact(event),
+                what = transfer_event(&mut self.on.files) => Turn::Fact(what),
                 () = until(clock, wake) => Turn::Tick,
                 () = until(clock, self.remind) => Turn::Remind,
             };
@@ -241,7 +248,7 @@ impl<W: Write> Game<'_, W> {
         let now = self.on.clock.now();
         if self.redial.is_some_and(|at| at <= now) {
             self.redial = None;
-            self.on.lines.dial(&[], None);
+            self.on.lines.dial(Dialling::default());
         }
         if self.flying.as_ref().is_some_and(|f| f.until <= now) {
             // Our own time-out ends the CALL; a late answer is a fact that the judge may see.
@@ -279,7 +286,7 @@ impl<W: Write> Game<'_, W> {
                 self.on.player.connected(false);
                 self.queue.push_front(call);
                 self.on.lines.drop_all();
-                self.on.lines.dial(&[], None);
+                self.on.lines.dial(Dialling::default());
                 self.on.player.restarted();
                 return Ok(());
             }
@@ -482,8 +489,18 @@ impl<W: Write> Game<'_, W> {
                     });
                 self.redial = None;
                 self.on.lines.drop_all();
-                self.on.lines.dial(&[], subprotocols);
+                self.on.lines.dial(Dialling {
+                    subprotocols,
+                    // The security profiles from 2 on travel over TLS.
+                    secure: properties.get("security").and_then(Json::as_i64).is_some_and(|p| p >= 2),
+                });
             }
+            Command::Meet(meeting) => {
+                if let Files::Served(server) = &mut self.on.files {
+                    server.meet(&meeting);
+                }
+            }
+            Command::Transfer { upload, url } => self.transfer(upload, url).await?,
             Command::Raw(text) => {
                 if let Some(conn) = self.on.lines.newest() {
                     let data = plugfest_trace::Data::Text { text: text.clone() };
@@ -517,6 +534,25 @@ impl<W: Write> Game<'_, W> {
             }
             Command::Done => self.done = true,
         }
+        Ok(())
+    }
+
+    /// Brings or fetches a file.
+    async fn transfer(&mut self, upload: bool, url: String) -> Result<(), EngineError> {
+        self.after_you().await;
+        self.transfers += 1;
+        let number = self.transfers;
+        self.fact(Fetch::begins(number, upload, &url)).await?;
+        let Files::Made(fetch) = &self.on.files else {
+            let reason = "no file is transferred in this run".to_owned();
+            return self.fact(Fetch::nothing(number, reason)).await;
+        };
+        let (fetch, finished) = (fetch.clone(), self.finished.clone());
+        tokio::spawn(async move {
+            let over = fetch.make(number, upload, url).await;
+            // Nobody listens any more when the case is over.
+            drop(finished.send(over));
+        });
         Ok(())
     }
 
@@ -584,7 +620,7 @@ impl<W: Write> Game<'_, W> {
             _ => {
                 self.on.lines.refuse(false);
                 self.on.player.restarted();
-                self.on.lines.dial(&[], None);
+                self.on.lines.dial(Dialling::default());
             }
         }
     }
@@ -607,7 +643,7 @@ impl<W: Write> Game<'_, W> {
             Link::Accept => {
                 self.on.lines.refuse(false);
                 if self.on.lines.dials() && self.on.lines.newest().is_none() {
-                    self.on.lines.dial(&[], None);
+                    self.on.lines.dial(Dialling::default());
                 }
                 "accept".to_owned()
             }
@@ -681,6 +717,13 @@ async fn broken_off(interrupt: &mut watch::Receiver<Option<String>>) -> String {
         if interrupt.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+async fn transfer_event(files: &mut Files<'_>) -> What {
+    match files {
+        Files::Served(server) => server.next().await,
+        Files::None | Files::Made(_) => std::future::pending().await,
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod driver;
 pub mod engine;
+pub mod files;
 pub mod lines;
 mod ocpp16;
 pub mod player;

@@ -8,18 +8,14 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use plugfest_trace::{Data, Head, OpenConnection, Party, What};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::premise::hex;
-use crate::transport::{Acceptor, BoxStream, Dialer};
+use crate::transport::{Acceptor, BoxStream, Dialer, PeerInfo};
 use crate::wire::{
     Acceptance, BasicAuth, Connection, Ending, HeadLimits, Header, Headers, Incoming, Limits, OutFrame,
     Refusal, RequestUpgrade, ServerUpgrade, WireEvent, receive_upgrade,
@@ -29,8 +25,6 @@ use crate::wire::{
 const UPGRADE_TIME: Duration = Duration::from_secs(20);
 /// Upgrades that may be under way at once; further ones wait in the system's queue.
 const MAX_UPGRADES: usize = 32;
-/// A frame above this is kept as head, length and hash.
-const LARGE: usize = 64 << 10;
 
 /// How the played side treats connections.
 #[derive(Debug, Clone)]
@@ -47,6 +41,15 @@ pub struct Manners {
     pub host: String,
     /// Limits of what is read.
     pub limits: Limits,
+}
+
+/// How a connection is opened where a line says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dialling {
+    /// What is offered instead of the ordinary.
+    pub subprotocols: Option<Vec<String>>,
+    /// Protected by TLS, where that is ours to choose.
+    pub secure: bool,
 }
 
 /// What a side does with the next connection instead of the ordinary.
@@ -72,7 +75,7 @@ pub enum Source {
 pub struct Upgrade {
     request: ServerUpgrade<BoxStream>,
     address: String,
-    tls: bool,
+    security: &'static str,
 }
 
 /// All connections of one played side.
@@ -114,7 +117,7 @@ struct Up {
     response: Head,
     subprotocol: Option<String>,
     flaws: Vec<String>,
-    tls: bool,
+    security: &'static str,
 }
 
 /// Why a connection of ours did not come up.
@@ -163,12 +166,12 @@ impl Source {
                     let _permit = permit;
                     let upgrade = async {
                         let (stream, peer) = arrival.establish().await?;
-                        let tls = peer.tls.is_some();
+                        let security = security_of(&peer);
                         let request = receive_upgrade(stream, &HeadLimits::default()).await?;
                         Ok::<_, io::Error>(Upgrade {
                             request,
                             address: peer.address,
-                            tls,
+                            security,
                         })
                     };
                     if let Ok(Ok(upgrade)) = timeout(UPGRADE_TIME, upgrade).await {
@@ -257,7 +260,7 @@ impl Lines {
     }
 
     /// Begins to dial unless that is under way, or a connection is up.
-    pub fn dial(&mut self, extra: &[(String, String)], subprotocols: Option<Vec<String>>) {
+    pub fn dial(&mut self, how: Dialling) {
         let Source::Dial(dialer) = &self.source else {
             return;
         };
@@ -271,12 +274,9 @@ impl Lines {
             crate::wire::encode_segment(&identity)
         );
         let mut request = RequestUpgrade::new(self.manners.host.clone(), target);
-        request.subprotocols = subprotocols.unwrap_or_else(|| vec![self.manners.subprotocol.clone()]);
+        request.subprotocols = how.subprotocols.unwrap_or_else(|| vec![self.manners.subprotocol.clone()]);
         request.auth = self.manners.password.clone().map(|p| BasicAuth::new(identity, p));
-        request
-            .headers
-            .extend(extra.iter().map(|(n, v)| Header::new(n, v)));
-        let (dialer, limits) = (dialer.clone(), self.manners.limits);
+        let (dialer, limits) = (dialer.secured(how.secure), self.manners.limits);
         let keys = ChaCha8Rng::seed_from_u64(self.rng.next_u64());
         self.dialling = Some(tokio::spawn(async move {
             match timeout(UPGRADE_TIME, open(dialer, request, limits, keys)).await {
@@ -450,7 +450,7 @@ impl Lines {
         let Upgrade {
             request,
             address,
-            tls,
+            security,
         } = upgrade;
         let head = &request.head;
         let mut flaws: Vec<String> = head.flaws.iter().map(|f| f.id().to_owned()).collect();
@@ -568,7 +568,7 @@ impl Lines {
             response,
             subprotocol: chosen,
             flaws,
-            security: Some(if tls { "tls" } else { "none" }.to_owned()),
+            security: Some(security.to_owned()),
         });
     }
 
@@ -635,7 +635,7 @@ impl Lines {
                 response,
                 subprotocol,
                 flaws,
-                tls,
+                security,
             }) => {
                 self.live.insert(
                     conn,
@@ -654,7 +654,7 @@ impl Lines {
                     response,
                     subprotocol,
                     flaws,
-                    security: Some(if tls { "tls" } else { "none" }.to_owned()),
+                    security: Some(security.to_owned()),
                 });
             }
             Err(down) => {
@@ -726,7 +726,7 @@ async fn open(dialer: Dialer, request: RequestUpgrade, limits: Limits, keys: Cha
         response: said,
         subprotocol,
         flaws,
-        tls: peer.tls.is_some(),
+        security: security_of(&peer),
     })
 }
 
@@ -735,6 +735,16 @@ async fn flush(connection: &mut Connection<BoxStream>) -> bool {
     match timeout(Duration::from_millis(50), connection.flush()).await {
         Ok(result) => result.is_ok(),
         Err(_) => true,
+    }
+}
+
+/// How the bytes of a connection travel, as a trace says it.
+fn security_of(peer: &PeerInfo) -> &'static str {
+    match &peer.tls {
+        None => "none",
+        // Only a server sees certificates of its clients.
+        Some(tls) if tls.server_name.is_some() && !tls.certificates.is_empty() => "mutual-tls",
+        Some(_) => "tls",
     }
 }
 
@@ -767,24 +777,12 @@ fn asked_headers(request: &RequestUpgrade) -> Vec<(String, String)> {
 
 /// The payload as a trace keeps it.
 fn data_of(event: &WireEvent) -> Data {
-    if event.len > LARGE as u64 {
-        let keep = event.payload.len().min(LARGE);
-        let sha256 = event
-            .sha256
-            .map_or_else(|| hex(&Sha256::digest(&event.payload)), |digest| hex(&digest));
-        return Data::Large {
-            head: String::from_utf8_lossy(&event.payload[..keep]).into_owned(),
-            length: event.len,
-            sha256,
-        };
-    }
-    match std::str::from_utf8(&event.payload) {
-        Ok(text) if event.opcode.number() != 2 => Data::Text {
-            text: text.to_owned(),
-        },
-        _ => Data::Bytes {
-            base64: STANDARD.encode(&event.payload),
-        },
+    match event.sha256 {
+        // The wire has kept the beginning of it only.
+        Some(digest) => Data::large(&event.payload, event.len, &digest),
+        // The payload of a control frame is text where it can be read as such.
+        None if event.opcode.number() != 2 => Data::of(1, &event.payload),
+        None => Data::of(2, &event.payload),
     }
 }
 

@@ -6,7 +6,7 @@ use plugfest_case::facts::Facts as Vocabulary;
 use plugfest_case::ir::{CompareOp, Expr, ExprKind, Pics};
 use plugfest_case::{Library, Loaded};
 use plugfest_protocol::{Json, Object};
-use plugfest_trace::{CaseSource, OpenConnection, Premise, SCHEMA, SourceFile};
+use plugfest_trace::{CaseSource, OpenConnection, Premise, SCHEMA, SourceFile, hex};
 use sha2::{Digest, Sha256};
 
 /// What is chosen for one playing of a case.
@@ -117,18 +117,6 @@ pub fn premise(library: &Library, loaded: &Loaded, variant: &Variant, setup: &Se
         seed: setup.seed,
         driver: setup.driver.clone(),
     }
-}
-
-/// Bytes as lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 /// The `$` values that the protocol's vocabulary gives by default, dotted names as nested objects.

@@ -13,11 +13,15 @@ use tokio::sync::{Barrier, watch};
 use crate::clock::Clock;
 use crate::driver::{Backend, Driver, DriverCall};
 use crate::engine::{EngineError, Table, play};
+use crate::files::{Fetch, FileServer, Files, Shelf};
 use crate::lines::{Lines, Manners, Source};
 use crate::player::player;
-use crate::premise::{Setup, Variant, played_pics, premise};
+use crate::premise::{Setup, Variant, merge, played_pics, premise};
 use crate::transport::{Dialer, Listen, MemoryHub};
 use crate::wire::Limits;
+
+/// Where the file server of a self-play stands: a name that no network has.
+const FILES: &str = "http://files.invalid";
 
 /// The two sides' judgements of a self-play, with their traces.
 #[derive(Debug)]
@@ -65,7 +69,7 @@ pub async fn self_play_as(
     let setup = |dut: &str, vary: u64| Setup {
         dut: dut.to_owned(),
         identity: "SELF-1".to_owned(),
-        values: values.clone(),
+        values: with_files(values),
         pics: pics.clone(),
         facts: BTreeMap::new(),
         connections: Vec::new(),
@@ -83,11 +87,18 @@ pub async fn self_play_as(
     let manners = Manners {
         subprotocol: edition.subprotocol().to_owned(),
         identity: Some("SELF-1".to_owned()),
-        password: None,
+        // So that connections have a security profile.
+        password: Some(b"self-play".to_vec()),
         base_path: "/".to_owned(),
         host: "memory".to_owned(),
         limits: Limits::default(),
     };
+    let files_hub = MemoryHub::default();
+    let files_at = Listen::Memory(files_hub.clone())
+        .bind()
+        .await
+        .map_err(hub_taken)?;
+    let mut file_server = FileServer::new(files_at, FILES.to_owned(), Shelf::new(None));
     let acceptor = Listen::Memory(hub.clone()).bind().await.map_err(hub_taken)?;
     let mut csms_lines = Lines::new(Source::listening(acceptor), manners.clone(), 2);
     let mut station_lines = Lines::new(Source::Dial(Dialer::Memory(hub)), manners, 3);
@@ -113,6 +124,7 @@ pub async fn self_play_as(
         listener: None,
         interrupt: interrupt.clone(),
         process: None,
+        files: Files::Served(&mut file_server),
         meeting: Some(Arc::clone(&meeting)),
     };
     let station_table = Table {
@@ -124,6 +136,7 @@ pub async fn self_play_as(
         listener: None,
         interrupt,
         process: None,
+        files: Files::Made(Fetch { hub: Some(files_hub) }),
         meeting: Some(meeting),
     };
     let (station, csms) = tokio::join!(
@@ -146,6 +159,13 @@ pub async fn self_play_as(
         station: station?,
         csms: csms?,
     })
+}
+
+/// The values of a run with those of the file server that both sides use.
+fn with_files(values: &Json) -> Json {
+    let mut all = Shelf::values(FILES);
+    merge(&mut all, values);
+    all
 }
 
 fn no_player(loaded: &Loaded) -> EngineError {

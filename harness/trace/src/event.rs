@@ -134,6 +134,34 @@ pub enum What {
         /// The operation.
         op: String,
     },
+    /// A file transfer began: the head of its HTTP request is here.
+    Transfer {
+        /// Number of the transfer in this run, from 1.
+        transfer: u32,
+        /// Who asked for it: the DUT at our file server, or we at a server.
+        by: Party,
+        /// `upload`, `download`, or `other` for a request that is neither.
+        op: String,
+        /// The location that it concerns, as the harness gives it out; what a DUT adds to it stands in the request.
+        url: String,
+        /// The request.
+        request: Head,
+    },
+    /// A file transfer is over.
+    Transferred {
+        /// Its number.
+        transfer: u32,
+        /// The status it was answered with; `None` where it was cut without an answer.
+        status: Option<u16>,
+        /// Bytes of the file that went across.
+        length: u64,
+        /// SHA-256 of them, hex; `None` where none did.
+        sha256: Option<String>,
+        /// True if the file went across whole and was accepted.
+        whole: bool,
+        /// Why it was not, in a few words; empty where it was.
+        reason: String,
+    },
     /// The driver was asked for an action.
     Asked {
         /// Number of the request, from 1.

@@ -10,7 +10,7 @@ mod secrets;
 mod testing;
 mod write;
 
-pub use data::MAX_KEPT;
+pub use data::{MAX_KEPT, hex};
 pub use event::*;
 pub use log::{LogFormat, LogReader, Said, Speaker};
 pub use oot::{Exported, ImportAs, Imported, export, import};

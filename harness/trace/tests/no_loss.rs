@@ -138,6 +138,37 @@ fn link() -> impl Strategy<Value = What> {
     ]
 }
 
+fn transfer() -> impl Strategy<Value = What> {
+    let began = (any::<u32>(), party(), text(), text(), head());
+    let over = (
+        any::<u32>(),
+        option::of(any::<u16>()),
+        any::<u64>(),
+        option::of("[0-9a-f]{64}"),
+        any::<bool>(),
+        text(),
+    );
+    prop_oneof![
+        began.prop_map(|(transfer, by, op, url, request)| What::Transfer {
+            transfer,
+            by,
+            op,
+            url,
+            request
+        }),
+        over.prop_map(
+            |(transfer, status, length, sha256, whole, reason)| What::Transferred {
+                transfer,
+                status,
+                length,
+                sha256,
+                whole,
+                reason
+            }
+        ),
+    ]
+}
+
 fn what() -> impl Strategy<Value = What> {
     let frame = (
         any::<u32>(),
@@ -158,6 +189,7 @@ fn what() -> impl Strategy<Value = What> {
         1 => text().prop_map(|name| What::Stage { name }),
         1 => text().prop_map(|by| What::Interrupted { by }),
         1 => Just(What::Tick),
+        1 => transfer(),
     ]
 }
 

@@ -9,7 +9,7 @@ use super::{Checker, MOST_LINES};
 use crate::diagnostic::did_you_mean;
 use crate::ir::{
     Answer, AnswerForm, Branch, Call, Case, Expr, ExprKind, Kind, Many, Mods, NeverScope, Pattern, Span,
-    Speaker, State, Stmt, Until, Welcome,
+    Speaker, State, Stmt, TRANSFERS, Until, Welcome,
 };
 
 /// What stands above a line and may be answered by it.
@@ -21,8 +21,6 @@ enum Asked<'s> {
     Other,
 }
 
-/// The file transfers that a station may be seen to begin; no catalogue names them.
-const TRANSFERS: [&str; 2] = ["Upload", "Download"];
 /// What is known of a connection when it is opened, of its acceptance, of its end, and of a file transfer.
 const CONNECT: [&str; 5] = ["path", "security", "subprotocol", "subprotocols", "user"];
 const ACCEPT: [&str; 1] = ["subprotocol"];

@@ -10,6 +10,7 @@ use plugfest_judge::{CaseResult, Verdict};
 use plugfest_play::clock::Clock;
 use plugfest_play::driver::Driver;
 use plugfest_play::engine::Table;
+use plugfest_play::files::{Fetch, Files};
 use plugfest_play::lines::{Lines, Manners, Source};
 use plugfest_play::player::player;
 use plugfest_play::premise::{defaults, merge, played_pics};
@@ -186,6 +187,7 @@ async fn one(
         listener: None,
         interrupt: show.interrupt.clone(),
         process: None,
+        files: Files::Made(Fetch::default()),
         meeting: None,
     };
     let start = Start {

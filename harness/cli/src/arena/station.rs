@@ -7,10 +7,13 @@ use plugfest_judge::{CaseResult, RunEvent};
 use plugfest_play::clock::Clock;
 use plugfest_play::driver::{Driver, Support};
 use plugfest_play::engine::Table;
+use plugfest_play::files::{FileServer, Files, Shelf};
 use plugfest_play::lines::{Lines, Manners, Source};
 use plugfest_play::player::player;
 use plugfest_play::premise::{defaults, merge};
+use plugfest_play::transport::Listen;
 use plugfest_play::wire::Limits;
+use plugfest_protocol::{Json, Object};
 
 use super::pools::Share;
 use super::{Show, Start, values};
@@ -40,6 +43,7 @@ pub(crate) async fn play(
         limits: Limits::default(),
     };
     let mut lines = Lines::new(Source::listening(acceptor), manners, show.seed);
+    let (mut server, located) = files(config).await?;
     let chosen = values(&config.values, &config.timeouts, &config.tolerance, share);
     let mut all = defaults(show.library.facts(edition.name()));
     merge(&mut all, &chosen);
@@ -68,16 +72,18 @@ pub(crate) async fn play(
             listener: None,
             interrupt: show.interrupt.clone(),
             process: own.as_mut().map(|(_, events)| events),
+            files: server.as_mut().map_or(Files::None, Files::Served),
             meeting: None,
         };
         let start = Start {
             identity: share.identity.clone(),
-            values: values(
-                &config.values,
-                &config.timeouts,
-                &config.tolerance,
-                &share.turned(&config.pools, place),
-            ),
+            values: {
+                let mut own = located.clone();
+                let share = share.turned(&config.pools, place);
+                let chosen = values(&config.values, &config.timeouts, &config.tolerance, &share);
+                merge(&mut own, &chosen);
+                own
+            },
             pics: codes.clone(),
             facts,
             driver: Some(able.clone()),
@@ -106,6 +112,25 @@ pub(crate) async fn play(
         process.stop().await.map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+/// The file server of a run, and the `$` values that send a station to it.
+async fn files(config: &Config) -> Result<(Option<FileServer>, Json), String> {
+    let Some(at) = &config.files else {
+        return Ok((None, Json::Object(Object::new())));
+    };
+    let firmware = at.firmware.as_ref().map(|path| {
+        std::fs::read(path).map_err(|error| format!("the firmware {}: {error}", path.display()))
+    });
+    let shelf = Shelf::new(firmware.transpose()?);
+    let acceptor = Listen::Tcp(at.listen)
+        .bind()
+        .await
+        .map_err(|error| format!("the file server: {error}"))?;
+    let bound = acceptor.local_address().unwrap_or(at.listen);
+    let url = at.url.clone().unwrap_or_else(|| format!("http://{bound}"));
+    let located = Shelf::values(&url);
+    Ok((Some(FileServer::new(acceptor, url, shelf)), located))
 }
 
 /// The verbs that a driver can do, or may be able to.

@@ -1,6 +1,7 @@
 //! From the form to the types: everything that a reader of TOML cannot know.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use plugfest_case::Library;
@@ -12,9 +13,11 @@ use plugfest_play::process::ProcessConfig;
 use plugfest_play::transport::{ClientTls, Scheme, ServerTls, Target};
 use plugfest_protocol::{Edition, Json};
 
-use super::form::{DutForm, ExpectForm, Form, PoolsForm, RoleForm, TimeoutsForm, TlsForm, ToleranceForm};
+use super::form::{
+    DutForm, ExpectForm, FilesForm, Form, PoolsForm, RoleForm, TimeoutsForm, TlsForm, ToleranceForm,
+};
 use super::place::Fault;
-use super::{Config, Dut, Endpoint, Pools, Secret};
+use super::{Config, Dut, Endpoint, FilesAt, Pools, Secret};
 use crate::commands::explain;
 use crate::expect::Expect;
 
@@ -82,7 +85,16 @@ pub(super) fn convert(
     // How many may be used is how many there are, unless the profile says otherwise.
     pics.entry("connectors".to_owned())
         .or_insert_with(|| Json::from(pools.connectors));
+    let files = form.files.and_then(|files| {
+        if form.dut.role == RoleForm::Csms {
+            faults
+                .key(&["files"], "only a station is sent to a file server")
+                .hint("remove it".to_owned());
+        }
+        files_at(files, folder, &mut faults)
+    });
     let config = Config {
+        files,
         path: path.to_owned(),
         pools,
         values: values(form.values, facts, known, &mut faults),
@@ -108,6 +120,38 @@ pub(super) fn convert(
     } else {
         Err(faults.0)
     }
+}
+
+fn files_at(form: FilesForm, folder: &Path, faults: &mut Faults) -> Option<FilesAt> {
+    let Ok(listen) = form.listen.parse::<SocketAddr>() else {
+        let listen = &form.listen;
+        faults
+            .value(&["files", "listen"], format!("`{listen}` is no address"))
+            .hint("write `0.0.0.0:8080`".to_owned());
+        return None;
+    };
+    match &form.url {
+        Some(url) => {
+            if let Err(error) = Target::parse(url, &[Scheme::Http]) {
+                faults.value(&["files", "url"], error.to_string());
+            }
+        }
+        None if listen.ip().is_unspecified() => {
+            faults
+                .key(&["files"], "there is no `url`, and `listen` names no single interface")
+                .hint("write `url = \"http://HOST:PORT\"` as the station reaches this machine".to_owned());
+        }
+        None => {}
+    }
+    let firmware = form.firmware.map(|path| folder.join(path));
+    if let Some(path) = firmware.as_ref().filter(|path| !path.is_file()) {
+        faults.value(&["files", "firmware"], format!("there is no file {}", path.display()));
+    }
+    Some(FilesAt {
+        listen,
+        url: form.url,
+        firmware,
+    })
 }
 
 fn edition(name: &str, faults: &mut Faults) -> Option<&'static Edition> {

@@ -31,6 +31,8 @@ pub(crate) struct Form {
     /// How exact it must be.
     #[serde(default)]
     pub(super) tolerance: ToleranceForm,
+    /// A station: the file server that it is sent to for diagnostics and firmware.
+    pub(super) files: Option<FilesForm>,
     /// What does the actions that need hands or an operator.
     #[serde(default)]
     pub(super) driver: Option<DriverConfig>,
@@ -73,6 +75,19 @@ pub(super) struct DutForm {
     pub(super) env: BTreeMap<String, String>,
     /// The working directory of that program.
     pub(super) cwd: Option<PathBuf>,
+}
+
+/// The file server that a station is sent to. With it the PICS code `http_files` is answered with yes, unless `[pics]`
+/// says otherwise. Paths are relative to the folder of this file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FilesForm {
+    /// The address at which it waits: `0.0.0.0:8080`.
+    pub(super) listen: String,
+    /// How the station reaches that, as an `http://` URL; may be left out where `listen` names one interface.
+    pub(super) url: Option<String>,
+    /// A firmware that the station installs; without it there is one that no real station takes.
+    pub(super) firmware: Option<PathBuf>,
 }
 
 /// A side of OCPP.

@@ -133,6 +133,7 @@ impl Item {
     fn busy(&self) -> bool {
         match &self.node {
             Node::Expect(e) => e.taken.is_some(),
+            Node::ExpectTransfer(e) => e.taken.is_some(),
             Node::Many(m) => m.count > 0,
             Node::Either(e) => e.chosen.is_some(),
             Node::AnyOrder(members) => members.iter().any(Seq::touched),
@@ -261,6 +262,7 @@ impl Item {
                 dial.since = Some(now);
                 cx.commands.push(Command::Dial(overlay.values));
             }
+            Node::Transfer(_) => self.transfer(cx)?,
             Node::Raw(sending) => {
                 if let Kind::Raw { text, .. } = &stmt.kind {
                     let text = cx.values.evaluate(text, frame)?;
@@ -292,6 +294,7 @@ impl Item {
             Node::Nothing => self.finish(now),
             Node::Answered(..)
             | Node::ExpectConnect(_)
+            | Node::ExpectTransfer(_)
             | Node::Many(_)
             | Node::Never(_, NeverScope::UntilEnd, _) => {}
         }

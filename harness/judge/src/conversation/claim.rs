@@ -35,6 +35,8 @@ pub(super) enum Message<'a> {
     },
     /// A connection that came up, with its properties as an object.
     Opened { properties: &'a Json },
+    /// A file transfer that began.
+    Transfer(&'a super::transfer::Asked),
 }
 
 /// What an answer says.
@@ -169,8 +171,10 @@ impl Seq {
 
     /// True for a message whose place in the order is free (rule 5).
     fn is_free(&self, i: usize, cx: &Cx) -> bool {
-        let Node::Expect(expect) = &self.items[i].node else {
-            return false;
+        let expect = match &self.items[i].node {
+            Node::Expect(expect) => expect,
+            Node::ExpectTransfer(_) => return !self.pinned,
+            _ => return false,
         };
         !self.pinned
             && cx
@@ -298,7 +302,8 @@ impl Item {
                     }
                 }
             }
-            (Node::ExpectConnect(expect), Message::Opened { properties, .. }) => {
+            // A connection that comes before its line is due is nothing that the story is about.
+            (Node::ExpectConnect(expect), Message::Opened { properties, .. }) if clock.is_some() => {
                 let mut bound = Bound::new();
                 let fits =
                     cx.values
@@ -317,6 +322,9 @@ impl Item {
                         true
                     }
                 }
+            }
+            (Node::ExpectTransfer(_), Message::Transfer(asked)) => {
+                self.offer_transfer(asked, pass, clock, cx)
             }
             (Node::AnyOrder(members), _) => members.iter_mut().any(|m| {
                 m.base = clock;
@@ -611,7 +619,7 @@ impl Item {
         }
     }
 
-    fn mismatch(&self, mismatch: Mismatch, action: Option<&str>, what: &str, cx: &Cx) -> Finding {
+    pub(super) fn mismatch(&self, mismatch: Mismatch, action: Option<&str>, what: &str, cx: &Cx) -> Finding {
         let place = if mismatch.pointer.is_empty() {
             String::new()
         } else {

@@ -78,6 +78,7 @@ impl Item {
             },
             Node::Answered(..) => Some(clock? + cx.timeout("message", 30)),
             Node::ExpectConnect(_) => self.latest("Connect", clock, cx),
+            Node::ExpectTransfer(expect) => self.latest(&expect.call.action.text, clock, cx),
             Node::Dial(dial) => Some(dial.since? + cx.timeout("message", 30)),
             Node::Wait(until) | Node::Never(_, NeverScope::For(_), until) => *until,
             Node::AnyOrder(members) => members.iter().filter_map(|m| m.deadline(cx)).min(),
@@ -183,7 +184,7 @@ impl Item {
                     self.missing(Some(&action), &what, cx);
                 }
             }
-            Node::Answered(..) | Node::ExpectConnect(_) | Node::Dial(_) => {
+            Node::Answered(..) | Node::ExpectConnect(_) | Node::ExpectTransfer(_) | Node::Dial(_) => {
                 if self.deadline(clock, cx).is_some_and(|d| cx.over(d)) {
                     let what = self.describe(cx);
                     self.missing(None, &what, cx);
@@ -397,6 +398,7 @@ impl Item {
                 forms.join(" or ")
             }
             Node::ExpectConnect(_) => "a connection".to_owned(),
+            Node::ExpectTransfer(expect) => format!("a whole {}", expect.call.action.text),
             Node::Dial(_) => "an answer to our connection".to_owned(),
             _ => "the line".to_owned(),
         }
@@ -405,7 +407,10 @@ impl Item {
     fn waiting(&self, clock: Option<Timestamp>, cx: &Cx) -> Option<Waiting> {
         let until = self.deadline(clock, cx);
         let what = match &self.node {
-            Node::Expect(_) | Node::Answered(..) | Node::ExpectConnect(_) => self.describe(cx),
+            Node::Expect(_) | Node::Answered(..) | Node::ExpectConnect(_) | Node::ExpectTransfer(_) => {
+                self.describe(cx)
+            }
+            Node::Transfer(own) => format!("the {} to end", own.call.action.text),
             Node::Send(send) if send.sent.is_some() => format!("the answer to {}", send.call.action.text),
             Node::Send(send) => format!("sending {}", send.call.action.text),
             Node::Perform(verb, _) => format!("{} to be done", verb.name.text),

@@ -1,12 +1,13 @@
 //! What the conversation makes of a message and of every other event.
 
 use plugfest_protocol::{Json, Object};
-use plugfest_trace::{Event, Outcome as DriverOutcome, What};
+use plugfest_trace::{Event, Head, Outcome as DriverOutcome, What};
 
 use super::claim::{Got, Message, Pass};
 use super::context::Cx;
+use super::transfer::Asked;
 use super::tree::Seq;
-use super::{Command, Conversation, MAX_LINES, Stage, config};
+use super::{Command, Conversation, MAX_LINES, Meeting, Stage, config};
 use crate::rule::{AnswerSeen, Seen};
 use crate::verdict::Verdict;
 
@@ -98,24 +99,10 @@ impl Conversation {
     }
 
     fn call_of_dut(&mut self, message: Message<'_>, conn: u32, id: &str, action: &str) {
-        let forbidding = if self.running() {
-            self.cx.forbidding(&self.seq, message)
-        } else {
-            Vec::new()
-        };
-        for line in forbidding {
-            let mut finding = self.cx.finding(
-                &line,
-                Some(action),
-                "never",
-                format!("{action} came although it must not"),
-            );
-            finding.expected = format!("no {action}");
-            finding.actual = match message {
-                Message::Call { payload, .. } => payload.to_string(),
-                _ => String::new(),
-            };
-            self.cx.fail(finding);
+        if let Message::Call { payload, .. } = message
+            && self.running()
+        {
+            self.forbid(message, action, payload);
         }
         let again = self.second(conn, id, false);
         let taken = !again && self.running() && !self.cx.failed() && self.claim(message);
@@ -141,6 +128,34 @@ impl Conversation {
         }
         let now = self.cx.now();
         self.cx.last.insert(action.to_owned(), now);
+    }
+
+    /// The DUT asks our file server for something.
+    fn transfer_of_dut(&mut self, transfer: u32, op: &str, url: &str) {
+        let asked = Asked::of(transfer, op, url).filter(|_| self.running());
+        if let Some(asked) = &asked {
+            self.forbid(Message::Transfer(asked), asked.action, &asked.properties);
+            if !self.cx.failed() && self.seq.offer_all(asked, &mut self.cx) {
+                return;
+            }
+        }
+        let how = None;
+        self.cx.commands.push(Command::Meet(Meeting { transfer, how }));
+    }
+
+    /// Fails what says that this must not come.
+    fn forbid(&mut self, message: Message<'_>, action: &str, actual: &Json) {
+        for line in self.cx.forbidding(&self.seq, message) {
+            let mut finding = self.cx.finding(
+                &line,
+                Some(action),
+                "never",
+                format!("{action} came although it must not"),
+            );
+            finding.expected = format!("no {action}");
+            finding.actual = actual.to_string();
+            self.cx.fail(finding);
+        }
     }
 
     /// A message that took a line and comes again; true if it is one.
@@ -214,9 +229,7 @@ impl Conversation {
                 if let Some(subprotocol) = subprotocol {
                     properties.insert("subprotocol", subprotocol.as_str());
                 }
-                if let Some(security) = security {
-                    properties.insert("security", security.as_str());
-                }
+                properties.insert("security", security_profile(security.as_deref(), request));
                 properties.insert("path", request.line.split(' ').nth(1).unwrap_or_default());
                 let properties = Json::Object(properties);
                 if *by == plugfest_trace::Party::Dut {
@@ -238,6 +251,19 @@ impl Conversation {
                     .map_or_else(|| reason.clone(), |r| r.line.clone());
                 self.seq.dialled(Some(&said), &mut self.cx);
             }
+            What::Transfer {
+                transfer,
+                by: plugfest_trace::Party::Dut,
+                op,
+                url,
+                ..
+            } => self.transfer_of_dut(*transfer, op, url),
+            What::Transfer { transfer, .. } => {
+                self.seq.transferring(*transfer);
+            }
+            What::Transferred { transfer, whole, .. } => {
+                self.seq.transferred(*transfer, *whole, &self.cx);
+            }
             What::Interrupted { by } => {
                 self.broken_off = true;
                 if matches!(self.stage, Stage::Finally | Stage::Probe) {
@@ -249,6 +275,20 @@ impl Conversation {
             }
             _ => {}
         }
+    }
+}
+
+/// The security profile that a connection keeps to, as the security whitepaper numbers them; 0 for none of them.
+fn security_profile(security: Option<&str>, request: &Head) -> i64 {
+    let authorised = request
+        .headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    match (security, authorised) {
+        (Some("mutual-tls"), _) => 3,
+        (Some("tls"), true) => 2,
+        (Some("none"), true) => 1,
+        _ => 0,
     }
 }
 

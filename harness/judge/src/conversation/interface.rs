@@ -7,7 +7,7 @@ use std::time::Duration;
 use plugfest_case::ir::{Link, Span, WelcomeForm};
 use plugfest_protocol::{Json, Object, Timestamp};
 
-use super::Overlay;
+use super::{Meeting, Overlay};
 use crate::finding::{Finding, LineRef};
 use crate::script::Programs;
 
@@ -78,6 +78,15 @@ pub enum Command {
     Gate(WelcomeForm),
     /// Open a connection with these properties.
     Dial(Object),
+    /// How a transfer at the file server is met.
+    Meet(Meeting),
+    /// Bring a file to that place, or fetch it from there.
+    Transfer {
+        /// True to bring it.
+        upload: bool,
+        /// The place.
+        url: String,
+    },
     /// Send this text as one frame.
     Raw(String),
     /// Set a configuration value of the side that we play; `null` is its ordinary value.

@@ -17,6 +17,7 @@ mod scope;
 mod sent;
 mod speak;
 mod stages;
+mod transfer;
 mod tree;
 mod value;
 
@@ -36,6 +37,7 @@ pub use interface::{Command, Forbidden, LineMet, Stage, Waiting};
 pub(crate) use interface::{Setting, Told};
 pub use pattern::Overlay;
 pub use speak::conform;
+pub use transfer::{Meeting, Reception};
 pub use value::ValueError;
 
 /// No block is unrolled more often.
@@ -143,10 +145,14 @@ impl Conversation {
         open_calls: usize,
         facts: &Facts,
     ) -> Vec<Command> {
+        let later = event.at > self.cx.now();
         self.enter(event.at, event.seq, matches!(event.what, What::Tick));
         self.cx.linked = linked;
         self.open_calls = open_calls;
         self.with_facts(facts, |this| {
+            if later && matches!(event.what, What::Opened { .. } | What::Transfer { .. }) {
+                this.let_time_pass();
+            }
             this.plain_event(event);
             this.go_on();
             if !this.cx.failed() {

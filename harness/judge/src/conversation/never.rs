@@ -49,8 +49,10 @@ impl Cx {
 
     /// True if a message is one that a `never` names.
     fn forbids(&self, call: &Call, item: &Item, message: Message<'_>) -> bool {
-        let Message::Call { action, payload, .. } = message else {
-            return false;
+        let (action, payload) = match message {
+            Message::Call { action, payload, .. } => (action, payload),
+            Message::Transfer(asked) => (asked.action, &asked.properties),
+            _ => return false,
         };
         call.action.text == action
             && self.is_dut(&call.speaker)

@@ -9,7 +9,7 @@ use plugfest_trace::Outcome;
 use super::context::Cx;
 use super::fit::object_type;
 use super::pattern::Bound;
-use super::tree::{Item, Node, Prompt, Sending, Seq, bind_message};
+use super::tree::{Item, Node, Prompt, Sending, Seq, bind_message, inner};
 use crate::verdict::Verdict;
 
 impl Seq {
@@ -52,21 +52,6 @@ impl Seq {
     /// A connection of ours came up, or was refused in these words.
     pub(super) fn dialled(&mut self, refused: Option<&str>, cx: &mut Cx) -> bool {
         (self.phase..self.next).any(|i| self.items[i].open() && self.items[i].dialled(refused, cx))
-    }
-}
-
-/// The sequences inside an item that are under way.
-fn inner(node: &mut Node) -> Vec<&mut Seq> {
-    match node {
-        Node::AnyOrder(members) => members.iter_mut().collect(),
-        Node::InOrder(seq) | Node::Optional(seq) => vec![seq.as_mut()],
-        Node::Either(either) => match either.chosen {
-            Some(chosen) => vec![&mut either.branches[chosen].1],
-            None => Vec::new(),
-        },
-        Node::Many(many) => many.open.iter_mut().collect(),
-        Node::Reach(reach) => reach.child.iter_mut().map(AsMut::as_mut).collect(),
-        _ => Vec::new(),
     }
 }
 

@@ -129,7 +129,7 @@ impl Overlay {
         } else {
             model.clone()
         };
-        merge(&mut payload, &Json::Object(self.values.clone()));
+        lay(&mut payload, &Json::Object(self.values.clone()));
         for pointer in &self.absent {
             payload.remove_pointer(pointer);
         }
@@ -187,15 +187,32 @@ fn conform_value(ty: &plugfest_protocol::Type, value: &mut Json) {
     }
 }
 
-fn merge(into: &mut Json, from: &Json) {
+/// Lays what a line says over what the model would say. A list is as long as the line has it; its objects are subsets
+/// as all objects are, so that each lies over the one that the model has there, or over its last.
+fn lay(into: &mut Json, from: &Json) {
     match (into, from) {
         (Json::Object(into), Json::Object(from)) => {
             for (key, value) in from.iter() {
                 match into.get_mut(key) {
-                    Some(there) => merge(there, value),
+                    Some(there) => lay(there, value),
                     None => into.insert(key, value.clone()),
                 }
             }
+        }
+        (Json::Array(into), Json::Array(from)) if from.iter().all(|item| item.as_object().is_some()) => {
+            let model = std::mem::take(into);
+            *into = from
+                .iter()
+                .enumerate()
+                .map(|(i, item)| match model.get(i).or(model.last()) {
+                    Some(there) => {
+                        let mut whole = there.clone();
+                        lay(&mut whole, item);
+                        whole
+                    }
+                    None => item.clone(),
+                })
+                .collect();
         }
         (into, from) => *into = from.clone(),
     }

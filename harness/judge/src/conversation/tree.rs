@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use plugfest_case::ir::{
-    Answer, Branch, Call, Given, Kind, Link, Many, NeverScope, Stmt, Until, Verb, Welcome,
+    Answer, Branch, Call, Given, Kind, Link, Many, NeverScope, Stmt, Until, Verb, Welcome, is_transfer,
 };
 use plugfest_protocol::{Json, Timestamp};
 
@@ -72,6 +72,10 @@ pub(super) enum Node {
     ExpectConnect(ExpectConnect),
     /// A connection that we open.
     Dial(DialState),
+    /// A file transfer that the DUT begins, with our answer.
+    ExpectTransfer(ExpectTransfer),
+    /// A file transfer of ours.
+    Transfer(OwnTransfer),
     /// `link`
     Link(Link, bool),
     /// `wait`
@@ -169,6 +173,24 @@ pub(super) struct ExpectConnect {
     pub(super) payload: plugfest_case::ir::ObjectPattern,
     pub(super) welcome: Option<Welcome>,
     pub(super) gated: bool,
+}
+
+/// A file transfer that is expected.
+#[derive(Debug, Clone)]
+pub(super) struct ExpectTransfer {
+    pub(super) call: Call,
+    pub(super) welcome: Option<Welcome>,
+    /// The transfer that took it and is not over yet.
+    pub(super) taken: Option<u32>,
+}
+
+/// A file transfer of ours.
+#[derive(Debug, Clone)]
+pub(super) struct OwnTransfer {
+    pub(super) call: Call,
+    pub(super) sending: Sending,
+    /// Its number, once it began.
+    pub(super) number: Option<u32>,
 }
 
 /// A connection that we open.
@@ -278,7 +300,7 @@ impl Item {
     pub(super) fn passive(&self) -> bool {
         match &self.node {
             Node::Expect(e) => e.prompt == Prompt::None,
-            Node::Answered(..) | Node::ExpectConnect(_) | Node::Many(_) => true,
+            Node::Answered(..) | Node::ExpectConnect(_) | Node::ExpectTransfer(_) | Node::Many(_) => true,
             Node::AnyOrder(members) => members.iter().all(|m| !m.own_first()),
             Node::InOrder(seq) | Node::Optional(seq) => !seq.own_first(),
             Node::Either(either) => !either.own,
@@ -396,7 +418,28 @@ fn exchange(
     next: Option<&Stmt>,
     cx: &mut Cx,
 ) -> Item {
+    let welcome = || {
+        answers.iter().find_map(|s| match &s.kind {
+            Kind::Welcome(w) => Some(w.clone()),
+            _ => None,
+        })
+    };
     let node = match &stmt.kind {
+        Kind::Call(call) if is_transfer(&call.action.text) => {
+            if cx.is_dut(&call.speaker) {
+                Node::ExpectTransfer(ExpectTransfer {
+                    call: call.clone(),
+                    welcome: welcome(),
+                    taken: None,
+                })
+            } else {
+                Node::Transfer(OwnTransfer {
+                    call: call.clone(),
+                    sending: Sending::Idle,
+                    number: None,
+                })
+            }
+        }
         Kind::Call(call) if cx.is_dut(&call.speaker) => {
             let asked = !stmt.mods.unprompted && super::context::prompt_verb(&call.speaker.role).is_some();
             Node::Expect(Expect {
@@ -418,10 +461,7 @@ fn exchange(
             })
         }
         Kind::Connect(peer) => {
-            let welcome = answers.iter().find_map(|s| match &s.kind {
-                Kind::Welcome(w) => Some(w.clone()),
-                _ => None,
-            });
+            let welcome = welcome();
             let payload = peer.payload.clone();
             if cx.is_dut(&peer.speaker) {
                 Node::ExpectConnect(ExpectConnect {
@@ -578,6 +618,21 @@ fn repeat_own(
         unroll(&body, src, frame, true, cx, out)?;
     }
     Ok(())
+}
+
+/// The sequences inside an item that are under way.
+pub(super) fn inner(node: &mut Node) -> Vec<&mut Seq> {
+    match node {
+        Node::AnyOrder(members) => members.iter_mut().collect(),
+        Node::InOrder(seq) | Node::Optional(seq) => vec![seq.as_mut()],
+        Node::Either(either) => match either.chosen {
+            Some(chosen) => vec![&mut either.branches[chosen].1],
+            None => Vec::new(),
+        },
+        Node::Many(many) => many.open.iter_mut().collect(),
+        Node::Reach(reach) => reach.child.iter_mut().map(AsMut::as_mut).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// A payload as it was bound, for `as` on a message.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use plugfest_case::ir::AnswerForm;
+use plugfest_case::ir::{AnswerForm, is_transfer};
 use plugfest_judge::{Forbidden, LineMet};
 use plugfest_protocol::{Edition, Frame, Json, Object, Part, minimal};
-use plugfest_trace::{Data, Party, What};
+use plugfest_trace::{Data, Head, Party, What};
 
 use super::fields::{SHIFTS, Subject, absent, all_shifted, changed, lists, places, scalars, with};
 use super::lines::{DutLine, Earliest, Says, braces};
@@ -54,6 +54,7 @@ pub(super) fn doctorings(
         Says::Accepts(action) => table.of_answer(&[], action),
         Says::Check(_) => vec![table.of_check(earlier)],
         Says::Connect => vec![one("missing", Change::Drop(place))],
+        Says::Transfer(_, whole) => table.of_transfer(whole),
         Says::Never => Vec::new(),
     }
 }
@@ -63,14 +64,20 @@ pub(super) fn forbidden(watched: &[Watched]) -> Vec<Doctoring> {
     let mut all = Vec::new();
     for w in watched {
         let id = format!("forbidden-{}", w.first);
-        let frame = Frame::Call {
-            id,
-            action: w.forbidden.action.clone(),
-            payload: w.forbidden.payload.clone(),
+        let what = match w.forbidden.action.as_str() {
+            action if is_transfer(action) => transfer_of_dut(action, &w.forbidden.payload),
+            action => text_of_dut(
+                1,
+                &Frame::Call {
+                    id,
+                    action: action.to_owned(),
+                    payload: w.forbidden.payload.clone(),
+                },
+            ),
         };
         for (when, place) in [("at its beginning", w.first), ("before its end", w.last)] {
             let name = format!("the forbidden {} comes {when}", w.forbidden.action);
-            all.push(one(&name, Change::Behind(place, text_of_dut(1, &frame))));
+            all.push(one(&name, Change::Behind(place, what.clone())));
         }
     }
     all
@@ -80,6 +87,17 @@ fn one(name: &str, change: Change) -> Doctoring {
     Doctoring {
         name: name.to_owned(),
         edits: vec![change.into()],
+    }
+}
+
+fn transfer_of_dut(action: &str, payload: &Json) -> What {
+    let place = payload.get("to").or(payload.get("from")).and_then(Json::as_str);
+    What::Transfer {
+        transfer: u32::MAX,
+        by: Party::Dut,
+        op: action.to_lowercase(),
+        url: place.unwrap_or_default().to_owned(),
+        request: Head::default(),
     }
 }
 
@@ -128,6 +146,41 @@ impl Table<'_> {
                     payload,
                 }),
             );
+        }
+        all
+    }
+
+    fn of_transfer(&self, whole: bool) -> Vec<Doctoring> {
+        let What::Transfer { transfer, .. } = &self.recorded.events[self.place].what else {
+            return Vec::new();
+        };
+        let mut all = Vec::new();
+        if !self.line.may_stay_away {
+            all.push(one("missing", Change::Drop(self.place)));
+            all.push(one("too late", Change::Late(self.place, self.met.until)));
+        }
+        for pattern in braces(&self.line.says) {
+            let elsewhere = pattern.fields.first().map(|field| {
+                let mut what = self.recorded.events[self.place].what.clone();
+                if let What::Transfer { url, .. } = &mut what {
+                    url.push_str("-elsewhere");
+                }
+                one(
+                    &format!("{} changed", field.name.text),
+                    Change::Put(self.place, what),
+                )
+            });
+            all.extend(elsewhere);
+        }
+        let over = self.recorded.events.iter().position(
+            |event| matches!(&event.what, What::Transferred { transfer: t, .. } if t == transfer),
+        );
+        if let (true, Some(over)) = (whole, over) {
+            let mut what = self.recorded.events[over].what.clone();
+            if let What::Transferred { whole, .. } = &mut what {
+                *whole = false;
+            }
+            all.push(one("broken off", Change::Put(over, what)));
         }
         all
     }

@@ -2,7 +2,8 @@
 //! which clause it has to cite (rule 13). Nothing here is asked of the conversation: it is what that is held against.
 
 use plugfest_case::ir::{
-    Answer, ArrayItem, Call, Cel, Given, Kind, ObjectPattern, Pattern, Span, Stmt, Until,
+    Answer, ArrayItem, Call, Cel, Given, Kind, ObjectPattern, Pattern, Span, Stmt, Until, WelcomeForm,
+    is_transfer,
 };
 use plugfest_case::{Library, Loaded};
 use plugfest_judge::LineRef;
@@ -43,6 +44,8 @@ pub(super) enum Says<'l> {
     Never,
     /// A connection that the DUT opens.
     Connect,
+    /// A file transfer that the DUT begins; true where it has to go across whole.
+    Transfer(&'l Call, bool),
 }
 
 /// Which earliest moment a line has.
@@ -147,6 +150,16 @@ impl<'l> Walk<'l> {
                 self.named.push((&name.text, &call.action.text));
             }
             match &stmt.kind {
+                Kind::Call(call) if is_transfer(&call.action.text) => {
+                    if call.speaker.role == self.dut {
+                        let whole = matches!(
+                            body.get(i + 1).map(|s| &s.kind),
+                            Some(Kind::Welcome(welcome)) if matches!(welcome.how, WelcomeForm::Accept(_))
+                        );
+                        self.add(stmt, file, around, Says::Transfer(call, whole), None, opens);
+                    }
+                    above = None;
+                }
                 Kind::Call(call) if call.speaker.role == self.dut => {
                     self.add(
                         stmt,
@@ -378,7 +391,7 @@ fn is_answered(next: Option<&Stmt>) -> bool {
 /// The braces of a CALL line or of the plain result of an answer line.
 pub(super) fn braces<'l>(says: &Says<'l>) -> Vec<&'l ObjectPattern> {
     match says {
-        Says::Call(call) => vec![&call.payload],
+        Says::Call(call) | Says::Transfer(call, _) => vec![&call.payload],
         Says::Answer(answer, _) => answer
             .forms
             .iter()

@@ -32,6 +32,8 @@ pub(super) enum Change {
     Drop(usize),
     /// Messages say something else.
     Replace(Vec<(usize, String)>),
+    /// Something else happens there.
+    Put(usize, What),
     /// Behind that event something more comes.
     Behind(usize, What),
     /// The message comes behind its deadline.
@@ -209,6 +211,10 @@ impl Replay<'_> {
                 {
                     continue;
                 }
+                Change::Put(place, what) if *place == i => {
+                    applied = true;
+                    self.feed(event.at, what);
+                }
                 Change::Replace(texts) if texts.iter().any(|(place, _)| *place == i) => {
                     applied = texts.last().is_some_and(|(place, _)| *place == i);
                     self.note(i);
@@ -340,6 +346,9 @@ impl Replay<'_> {
             },
             (What::Asked { call, .. }, _) => {
                 self.take(|c| matches!(c, Command::Ask { call: n, .. } if n == call))
+            }
+            (What::Transfer { by: Party::Us, .. }, _) => {
+                self.take(|c| matches!(c, Command::Transfer { .. }))
             }
             (What::Link { .. }, _) => self.take(|c| matches!(c, Command::Link(_))),
             (What::Stage { name }, _) => self.take(|c| matches!(c, Command::Stage(n) if n == name)),

@@ -65,6 +65,15 @@ impl Dialer {
         })
     }
 
+    /// The same way, protected by TLS or not, where that is ours to choose: inside the process. Elsewhere the URL says.
+    #[must_use]
+    pub fn secured(&self, secure: bool) -> Self {
+        match self {
+            Self::Memory(hub) => Self::Memory(hub.secured(secure)),
+            other => other.clone(),
+        }
+    }
+
     /// Connects. Bound its time.
     ///
     /// # Errors
@@ -92,15 +101,22 @@ impl Dialer {
             }
             Self::Memory(hub) => {
                 let (stream, number) = hub.dial().await?;
-                Ok((
-                    Box::new(stream),
-                    PeerInfo {
-                        address: format!("memory:{number}"),
-                        tls: None,
-                    },
-                ))
+                Ok((Box::new(stream), in_memory(number, hub.is_secured())))
             }
         }
+    }
+}
+
+/// What each end of a pipe knows of the other.
+fn in_memory(number: u64, secure: bool) -> PeerInfo {
+    PeerInfo {
+        address: format!("memory:{number}"),
+        tls: secure.then(|| TlsInfo {
+            version: "memory".to_owned(),
+            cipher_suite: String::new(),
+            server_name: None,
+            certificates: Vec::new(),
+        }),
     }
 }
 
@@ -236,10 +252,10 @@ impl Acceptor {
                 })
             }
             Inner::Memory(listener) => {
-                let (stream, number) = listener.accept().await?;
+                let (stream, number, secure) = listener.accept().await?;
                 Ok(Arrival {
                     address: format!("memory:{number}"),
-                    raw: Raw::Memory(stream),
+                    raw: Raw::Memory(stream, number, secure),
                 })
             }
         }
@@ -256,7 +272,7 @@ pub struct Arrival {
 enum Raw {
     Tcp(TcpStream),
     Tls(TcpStream, TlsAcceptor),
-    Memory(DuplexStream),
+    Memory(DuplexStream, u64, bool),
 }
 
 impl Arrival {
@@ -268,7 +284,7 @@ impl Arrival {
         let address = self.address;
         match self.raw {
             Raw::Tcp(stream) => Ok((Box::new(stream), PeerInfo { address, tls: None })),
-            Raw::Memory(stream) => Ok((Box::new(stream), PeerInfo { address, tls: None })),
+            Raw::Memory(stream, number, secure) => Ok((Box::new(stream), in_memory(number, secure))),
             Raw::Tls(stream, acceptor) => {
                 let handshake = acceptor.accept(stream).await;
                 let stream = handshake.map_err(|error| at(&format!("TLS with {address}"), &error))?;

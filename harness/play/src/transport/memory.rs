@@ -16,18 +16,23 @@ const BACKLOG: usize = 1024;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryHub {
     state: Arc<Mutex<HubState>>,
+    /// What is dialled with this handle passes for TLS.
+    secure: bool,
 }
 
 #[derive(Debug, Default)]
 struct HubState {
-    listener: Option<mpsc::Sender<(u64, DuplexStream)>>,
+    listener: Option<mpsc::Sender<Dialled>>,
     dialled: u64,
 }
+
+/// One end of a pipe, the number of its connection, and whether it passes for TLS.
+type Dialled = (DuplexStream, u64, bool);
 
 /// The accepting end of a hub; dropping it makes dialling fail again.
 #[derive(Debug)]
 pub struct MemoryListener {
-    queue: mpsc::Receiver<(u64, DuplexStream)>,
+    queue: mpsc::Receiver<Dialled>,
 }
 
 impl MemoryHub {
@@ -52,6 +57,21 @@ impl MemoryHub {
         Ok(MemoryListener { queue })
     }
 
+    /// The same hub; both ends of what is dialled with this handle are told that TLS protects it. Nothing is encrypted,
+    /// for nothing leaves the process.
+    #[must_use]
+    pub fn secured(&self, secure: bool) -> Self {
+        Self {
+            state: Arc::clone(&self.state),
+            secure,
+        }
+    }
+
+    /// True where what is dialled passes for TLS.
+    pub fn is_secured(&self) -> bool {
+        self.secure
+    }
+
     /// Connects; the number counts the connections of this hub from 1.
     ///
     /// # Errors
@@ -69,20 +89,19 @@ impl MemoryHub {
             (state.listener.clone().ok_or_else(refused)?, state.dialled)
         };
         let (near, far) = duplex(PIPE_SIZE);
-        listener.send((number, far)).await.map_err(|_| refused())?;
+        listener.send((far, number, self.secure)).await.map_err(|_| refused())?;
         Ok((near, number))
     }
 }
 
 impl MemoryListener {
-    /// Waits for the next connection; cancel-safe.
+    /// Waits for the next connection, its number and whether it passes for TLS; cancel-safe.
     ///
     /// # Errors
     /// Every clone of the hub is gone, so nobody can ever dial.
-    pub async fn accept(&mut self) -> io::Result<(DuplexStream, u64)> {
-        let arrival = self.queue.recv().await;
+    pub async fn accept(&mut self) -> io::Result<(DuplexStream, u64, bool)> {
         let gone = || io::Error::new(io::ErrorKind::NotConnected, "the memory hub is gone");
-        arrival.map(|(number, stream)| (stream, number)).ok_or_else(gone)
+        self.queue.recv().await.ok_or_else(gone)
     }
 }
 
@@ -97,8 +116,8 @@ mod tests {
         let hub = MemoryHub::default();
         let mut listener = hub.listen().unwrap();
         let (mut near, number) = hub.dial().await.unwrap();
-        let (mut far, accepted) = listener.accept().await.unwrap();
-        assert_eq!((number, accepted), (1, 1));
+        let (mut far, accepted, secure) = listener.accept().await.unwrap();
+        assert_eq!((number, accepted, secure), (1, 1, false));
         near.write_all(b"hi").await.unwrap();
         drop(near);
         let mut seen = Vec::new();
@@ -118,5 +137,7 @@ mod tests {
         let mut again = hub.listen().unwrap();
         hub.dial().await.unwrap();
         assert_eq!(again.accept().await.unwrap().1, 3);
+        hub.secured(true).dial().await.unwrap();
+        assert!(again.accept().await.unwrap().2);
     }
 }

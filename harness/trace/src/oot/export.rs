@@ -72,6 +72,7 @@ impl Exporter {
             }
             What::Refused { .. } | What::Closing { .. } | What::Closed { .. } => return Err("connection"),
             What::Link { .. } => return Err("link operation"),
+            What::Transfer { .. } | What::Transferred { .. } => return Err("file transfer"),
             What::Asked { .. } | What::Performed { .. } => return Err("action of the driver"),
             What::Process { .. } => return Err("process of the device"),
             What::Stage { .. } | What::Tick | What::Interrupted { .. } | What::End => return Err("harness"),
