@@ -10,7 +10,7 @@ use plugfest_case::Library;
 use plugfest_judge::{CaseKey, CaseResult, RunEvent, Verdict};
 use plugfest_play::clock::Clock;
 use plugfest_play::engine::Table;
-use plugfest_play::premise::{Setup, merge, put};
+use plugfest_play::premise::{Setup, put};
 use plugfest_play::process::{Process, ProcessEvent};
 use plugfest_play::suite::{Job, Planned, Played, passed_over, run_one};
 use plugfest_protocol::{Json, Object};
@@ -169,7 +169,7 @@ pub(crate) fn values(
             put(&mut root, &format!("{group}.{name}"), value);
         }
     }
-    merge(&mut root, &share.values());
+    root.merge(&share.values());
     root
 }
 

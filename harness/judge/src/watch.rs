@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use plugfest_protocol::{Edition, Frame, Json, Timestamp, read_frame};
 use plugfest_trace::{Cause, Data, Event, OpenConnection, Party, Premise, What};
 
+use crate::dialect::{Dialect, dialect};
 use crate::facts::{Facts, Keeper, KeeperView};
 use crate::finding::Finding;
 use crate::ledger::{Ledger, OpenCall};
-use crate::ocpp16;
 use crate::rule::{AnswerSeen, Context, Findings, Rule, RuleInfo, Seen};
 use crate::rules;
 
@@ -36,7 +36,8 @@ pub struct Watch {
 #[derive(Debug)]
 struct Desk {
     facts: Facts,
-    keeper: Box<dyn Keeper>,
+    /// None for an edition without a dialect: nothing is learnt then.
+    keeper: Option<Box<dyn Keeper>>,
     rules: Vec<Desked>,
 }
 
@@ -62,7 +63,7 @@ impl Desk {
             .collect();
         Self {
             facts,
-            keeper: Box::new(ocpp16::Keeper::default()),
+            keeper: dialect(edition).map(Dialect::keeper),
             rules,
         }
     }
@@ -401,7 +402,9 @@ impl Watch {
             dut: &self.dut,
             at: showing.at,
         };
-        keeper.see(facts, &view, seen);
+        if let Some(keeper) = keeper {
+            keeper.see(facts, &view, seen);
+        }
     }
 }
 

@@ -283,7 +283,7 @@ impl<W: Write> Game<'_, W> {
             };
             if self.on.lines.dials() && self.on.player.restarts_for(&call.action) {
                 // A restarted station comes back over a new connection.
-                self.on.player.connected(false);
+                self.on.player.connected(false, self.on.clock.now());
                 self.queue.push_front(call);
                 self.on.lines.drop_all();
                 self.on.lines.dial(Dialling::default());
@@ -352,14 +352,14 @@ impl<W: Write> Game<'_, W> {
             What::Opened { .. } => {
                 self.on.lines.set_gate(None);
                 self.redial = None;
-                self.on.player.connected(true);
+                self.on.player.connected(true, now);
             }
             What::Closed { conn, .. } => {
                 self.requests.retain(|(c, _), _| c != conn);
                 if self.flying.as_ref().is_some_and(|f| f.conn == *conn) {
                     self.flying = None;
                 }
-                self.on.player.connected(false);
+                self.on.player.connected(false, now);
                 if self.on.lines.dials() {
                     self.redial = Some(now + REDIAL);
                 }
@@ -492,7 +492,10 @@ impl<W: Write> Game<'_, W> {
                 self.on.lines.dial(Dialling {
                     subprotocols,
                     // The security profiles from 2 on travel over TLS.
-                    secure: properties.get("security").and_then(Json::as_i64).is_some_and(|p| p >= 2),
+                    secure: properties
+                        .get("security")
+                        .and_then(Json::as_i64)
+                        .is_some_and(|p| p >= 2),
                 });
             }
             Command::Meet(meeting) => {

@@ -274,7 +274,9 @@ impl Lines {
             crate::wire::encode_segment(&identity)
         );
         let mut request = RequestUpgrade::new(self.manners.host.clone(), target);
-        request.subprotocols = how.subprotocols.unwrap_or_else(|| vec![self.manners.subprotocol.clone()]);
+        request.subprotocols = how
+            .subprotocols
+            .unwrap_or_else(|| vec![self.manners.subprotocol.clone()]);
         request.auth = self.manners.password.clone().map(|p| BasicAuth::new(identity, p));
         let (dialer, limits) = (dialer.secured(how.secure), self.manners.limits);
         let keys = ChaCha8Rng::seed_from_u64(self.rng.next_u64());

@@ -41,7 +41,7 @@ pub trait Player: Send {
     /// True where this CALL is sent on a fresh connection: the device has restarted before it.
     fn restarts_for(&self, action: &str) -> bool;
     /// A connection came up or went away.
-    fn connected(&mut self, up: bool);
+    fn connected(&mut self, up: bool, now: Timestamp);
 }
 
 /// What a side owes.

@@ -93,7 +93,7 @@ pub fn premise(library: &Library, loaded: &Loaded, variant: &Variant, setup: &Se
         });
     }
     let mut values = defaults(library.facts(&loaded.protocol));
-    merge(&mut values, &setup.values);
+    values.merge(&setup.values);
     if let (Some(count), Some(object)) = (setup.pics.get("connectors"), values.as_object_mut()) {
         object.insert("connectors", count.clone());
     }
@@ -147,21 +147,6 @@ pub fn put(root: &mut Json, path: &str, value: Json) {
         }
         let Some(next) = object.get_mut(name) else { return };
         place = next;
-    }
-}
-
-/// Lays one tree of values over another.
-pub fn merge(into: &mut Json, from: &Json) {
-    match (into, from) {
-        (Json::Object(into), Json::Object(from)) => {
-            for (key, value) in from.iter() {
-                match into.get_mut(key) {
-                    Some(there) => merge(there, value),
-                    None => into.insert(key, value.clone()),
-                }
-            }
-        }
-        (into, from) => *into = from.clone(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::engine::{EngineError, Table, play};
 use crate::files::{Fetch, FileServer, Files, Shelf};
 use crate::lines::{Lines, Manners, Source};
 use crate::player::player;
-use crate::premise::{Setup, Variant, merge, played_pics, premise};
+use crate::premise::{Setup, Variant, played_pics, premise};
 use crate::transport::{Dialer, Listen, MemoryHub};
 use crate::wire::Limits;
 
@@ -164,7 +164,7 @@ pub async fn self_play_as(
 /// The values of a run with those of the file server that both sides use.
 fn with_files(values: &Json) -> Json {
     let mut all = Shelf::values(FILES);
-    merge(&mut all, values);
+    all.merge(values);
     all
 }
 

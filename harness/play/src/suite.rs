@@ -196,10 +196,9 @@ fn count(library: &Library, loaded: &Loaded, stmt: &Stmt, dut: &str, needs: &mut
         Kind::AnyOrder { body }
         | Kind::InOrder { body }
         | Kind::Repeat { body, .. }
-        | Kind::Each { body, .. }
-        | Kind::If { body, .. } => inside(body, needs),
+        | Kind::Each { body, .. } => inside(body, needs),
         Kind::Many(many) => inside(&many.body, needs),
-        // A branch or an optional may not come; what it needs is not counted on.
+        // A branch, an optional or an `if` may not come; what it needs is not counted on.
         _ => {}
     }
 }

@@ -60,6 +60,21 @@ impl Json {
         scan::scan(text, limits)
     }
 
+    /// Lays another tree over this one: members of objects are merged, everything else is replaced.
+    pub fn merge(&mut self, over: &Self) {
+        match (self, over) {
+            (Self::Object(into), Self::Object(from)) => {
+                for (key, value) in from.iter() {
+                    match into.get_mut(key) {
+                        Some(there) => there.merge(value),
+                        None => into.insert(key, value.clone()),
+                    }
+                }
+            }
+            (into, from) => *into = from.clone(),
+        }
+    }
+
     /// The name of the JSON type, with which messages speak of a value.
     pub const fn kind(&self) -> &'static str {
         match self {

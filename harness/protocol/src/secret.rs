@@ -62,9 +62,57 @@ pub(crate) fn is_marked(edition: &Edition, field: &Field, members: &Object) -> b
         .is_some_and(|key| key.secret)
 }
 
+/// How many characters a text had on the wire: a mark in the place of a secret, `«secret:NAME:LENGTH:HASH»`, counts as
+/// many as it says.
+pub(crate) fn characters(text: &str) -> usize {
+    let mut count = 0;
+    let mut rest = text;
+    while let Some(start) = rest.find(MARK) {
+        let (before, mark) = rest.split_at(start);
+        count += before.chars().count();
+        let Some((length, behind)) = marked(mark) else {
+            count += MARK.chars().count();
+            rest = &mark[MARK.len()..];
+            continue;
+        };
+        count += length;
+        rest = behind;
+    }
+    count + rest.chars().count()
+}
+
+/// With this a mark begins.
+const MARK: &str = "«secret:";
+
+/// The length that a mark tells, and the text behind it.
+fn marked(text: &str) -> Option<(usize, &str)> {
+    let (mark, behind) = text.strip_prefix(MARK)?.split_once('»')?;
+    let mut parts = mark.splitn(3, ':');
+    let (_, length, hash) = (parts.next()?, parts.next()?, parts.next()?);
+    let hashed = hash.len() >= 16 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    Some((length.parse().ok().filter(|_| hashed)?, behind))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_counts_as_what_it_stands_for() {
+        let mark = "«secret:key:40:0123456789abcdef»";
+        assert_eq!(characters(mark), 40);
+        assert_eq!(characters(&format!("é{mark}b{mark}")), 82);
+        assert_eq!(characters("«secret:key:many:0123456789abcdef»"), 34);
+        assert_eq!(characters("«secret:"), 8);
+        let edition = Edition::ocpp16();
+        let long = "«secret:a-name-that-is-quite-long-for-a-key:500:0123456789abcdef»";
+        for (text, fits) in [(mark, true), (long, true), (&long.replace("500", "501"), false)] {
+            let payload = object! { "key": "AuthorizationKey", "value": text };
+            let found = crate::validate(edition, "ChangeConfiguration", Part::Request, &payload);
+            assert_eq!(found.is_empty(), fits, "{text}: {found:?}");
+        }
+    }
+
     use crate::{array, object};
 
     #[test]

@@ -224,8 +224,9 @@ impl Walk<'_> {
                 }
             }
             (Type::Str { max, .. }, Json::String(text)) => {
-                if max.is_some_and(|max| text.chars().count() > max as usize) {
-                    let got = format!("{} characters", text.chars().count());
+                let length = secret::characters(text);
+                if max.is_some_and(|max| length > max as usize) {
+                    let got = format!("{length} characters");
                     self.must(
                         ViolationClass::TooLong,
                         Source::Schema,

@@ -13,7 +13,7 @@ use plugfest_play::engine::Table;
 use plugfest_play::files::{Fetch, Files};
 use plugfest_play::lines::{Lines, Manners, Source};
 use plugfest_play::player::player;
-use plugfest_play::premise::{defaults, merge, played_pics};
+use plugfest_play::premise::{defaults, played_pics};
 use plugfest_play::transport::Dialer;
 use plugfest_play::wire::Limits;
 use plugfest_protocol::Json;
@@ -158,7 +158,7 @@ async fn one(
         .and_then(|it| it.case.header.requires.as_ref());
     let chosen = values(&config.values, &config.timeouts, &config.tolerance, share);
     let mut all = defaults(facts);
-    merge(&mut all, &chosen);
+    all.merge(&chosen);
     let Some(mut played) = player(edition, "station", &all) else {
         return show.unplayed(
             planned,

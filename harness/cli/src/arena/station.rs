@@ -10,7 +10,7 @@ use plugfest_play::engine::Table;
 use plugfest_play::files::{FileServer, Files, Shelf};
 use plugfest_play::lines::{Lines, Manners, Source};
 use plugfest_play::player::player;
-use plugfest_play::premise::{defaults, merge};
+use plugfest_play::premise::defaults;
 use plugfest_play::transport::Listen;
 use plugfest_play::wire::Limits;
 use plugfest_protocol::{Json, Object};
@@ -46,7 +46,7 @@ pub(crate) async fn play(
     let (mut server, located) = files(config).await?;
     let chosen = values(&config.values, &config.timeouts, &config.tolerance, share);
     let mut all = defaults(show.library.facts(edition.name()));
-    merge(&mut all, &chosen);
+    all.merge(&chosen);
     let mut played =
         player(edition, "csms", &all).ok_or_else(|| format!("{} cannot be played yet", edition.name()))?;
     let clock = Clock::real();
@@ -81,7 +81,7 @@ pub(crate) async fn play(
                 let mut own = located.clone();
                 let share = share.turned(&config.pools, place);
                 let chosen = values(&config.values, &config.timeouts, &config.tolerance, &share);
-                merge(&mut own, &chosen);
+                own.merge(&chosen);
                 own
             },
             pics: codes.clone(),
@@ -119,9 +119,10 @@ async fn files(config: &Config) -> Result<(Option<FileServer>, Json), String> {
     let Some(at) = &config.files else {
         return Ok((None, Json::Object(Object::new())));
     };
-    let firmware = at.firmware.as_ref().map(|path| {
-        std::fs::read(path).map_err(|error| format!("the firmware {}: {error}", path.display()))
-    });
+    let firmware = at
+        .firmware
+        .as_ref()
+        .map(|path| std::fs::read(path).map_err(|error| format!("the firmware {}: {error}", path.display())));
     let shelf = Shelf::new(firmware.transpose()?);
     let acceptor = Listen::Tcp(at.listen)
         .bind()

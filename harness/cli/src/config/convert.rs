@@ -138,14 +138,20 @@ fn files_at(form: FilesForm, folder: &Path, faults: &mut Faults) -> Option<Files
         }
         None if listen.ip().is_unspecified() => {
             faults
-                .key(&["files"], "there is no `url`, and `listen` names no single interface")
+                .key(
+                    &["files"],
+                    "there is no `url`, and `listen` names no single interface",
+                )
                 .hint("write `url = \"http://HOST:PORT\"` as the station reaches this machine".to_owned());
         }
         None => {}
     }
     let firmware = form.firmware.map(|path| folder.join(path));
     if let Some(path) = firmware.as_ref().filter(|path| !path.is_file()) {
-        faults.value(&["files", "firmware"], format!("there is no file {}", path.display()));
+        faults.value(
+            &["files", "firmware"],
+            format!("there is no file {}", path.display()),
+        );
     }
     Some(FilesAt {
         listen,

@@ -271,8 +271,7 @@ impl Item {
                     *sending = Sending::Commanded;
                 }
             }
-            Node::Reply(answer, sending) => {
-                let name = answer.to.as_ref().map_or("", |n| n.text.as_str());
+            Node::Reply(answer, name, sending) => {
                 if let Some((conn, id, action)) = cx.named.get(name).cloned() {
                     if let Some(form) = answer.forms.first() {
                         send_answer(form, conn, &id, &action, frame, cx)?;
@@ -396,6 +395,17 @@ impl Item {
             Node::Many(many) => {
                 many.go_on(clock, frame, cx)?;
                 if many.closed && many.open.is_empty() {
+                    let (count, least) = (many.count, many.min);
+                    if count < least {
+                        self.missing(
+                            None,
+                            &format!("{count} came before the last one, at least {least} were due"),
+                            cx,
+                        );
+                        if cx.failed() {
+                            return Ok(());
+                        }
+                    }
                     self.finish(now);
                 }
             }

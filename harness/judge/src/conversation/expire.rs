@@ -317,7 +317,7 @@ impl Item {
     }
 
     /// The finding of a line that was not met in time.
-    fn missing(&self, action: Option<&str>, what: &str, cx: &mut Cx) {
+    pub(super) fn missing(&self, action: Option<&str>, what: &str, cx: &mut Cx) {
         let mut finding = cx.finding(self, action, "missing", format!("{what} did not come in time"));
         what.clone_into(&mut finding.expected);
         "nothing that fits".clone_into(&mut finding.actual);

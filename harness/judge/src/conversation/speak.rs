@@ -15,6 +15,12 @@ impl Expect {
         let Some(taken) = self.taken.clone() else {
             return Ok(());
         };
+        if let Some(link) = self.link {
+            let call = (taken.conn, taken.id, taken.action);
+            cx.named.insert(super::tree::link_name(link), call);
+            self.reply = Sending::Done;
+            return Ok(());
+        }
         self.reply = Sending::Commanded;
         let form = self.answers.iter().find_map(|stmt| match &stmt.kind {
             Kind::Answer(answer) => Some(answer.forms.clone()),
@@ -124,12 +130,21 @@ impl Overlay {
 
     /// The overlay on the payload that a side would send by itself.
     pub fn over(&self, model: Json) -> Json {
+        self.laid(model, false)
+    }
+
+    /// The overlay on a payload that was made with it: what went out, if it was this.
+    pub fn again(&self, payload: Json) -> Json {
+        self.laid(payload, true)
+    }
+
+    fn laid(&self, model: Json, by_place: bool) -> Json {
         let mut payload = if self.exactly {
             Json::Object(Object::new())
         } else {
             model.clone()
         };
-        lay(&mut payload, &Json::Object(self.values.clone()));
+        lay(&mut payload, &Json::Object(self.values.clone()), by_place);
         for pointer in &self.absent {
             payload.remove_pointer(pointer);
         }
@@ -188,29 +203,35 @@ fn conform_value(ty: &plugfest_protocol::Type, value: &mut Json) {
 }
 
 /// Lays what a line says over what the model would say. A list is as long as the line has it; its objects are subsets
-/// as all objects are, so that each lies over the one that the model has there, or over its last.
-fn lay(into: &mut Json, from: &Json) {
+/// as all objects are, and each lies over what the model has for it: the only member of the model's list, or `by_place`
+/// the one at its place.
+fn lay(into: &mut Json, from: &Json, by_place: bool) {
     match (into, from) {
         (Json::Object(into), Json::Object(from)) => {
             for (key, value) in from.iter() {
                 match into.get_mut(key) {
-                    Some(there) => lay(there, value),
+                    Some(there) => lay(there, value, by_place),
                     None => into.insert(key, value.clone()),
                 }
             }
         }
-        (Json::Array(into), Json::Array(from)) if from.iter().all(|item| item.as_object().is_some()) => {
+        (Json::Array(into), Json::Array(from)) => {
             let model = std::mem::take(into);
+            let below = |i: usize| match model.as_slice() {
+                _ if by_place => model.get(i),
+                [only] => Some(only),
+                _ => None,
+            };
             *into = from
                 .iter()
                 .enumerate()
-                .map(|(i, item)| match model.get(i).or(model.last()) {
-                    Some(there) => {
+                .map(|(i, item)| match (below(i), item) {
+                    (Some(there), Json::Object(_)) => {
                         let mut whole = there.clone();
-                        lay(&mut whole, item);
+                        lay(&mut whole, item, by_place);
                         whole
                     }
-                    None => item.clone(),
+                    _ => item.clone(),
                 })
                 .collect();
         }

@@ -3,7 +3,7 @@
 //! They travel on connections of their own, so their place among the messages is free. A transfer that breaks off
 //! leaves its line open: the station may try again until the line's time is over.
 
-use plugfest_case::ir::{WelcomeForm, TRANSFERS};
+use plugfest_case::ir::{TRANSFERS, WelcomeForm};
 use plugfest_protocol::{Json, Object, Timestamp};
 
 use super::Command;
@@ -171,7 +171,8 @@ impl Item {
 impl Seq {
     /// A transfer is over.
     pub(super) fn transferred(&mut self, transfer: u32, whole: bool, cx: &Cx) -> bool {
-        (self.phase..self.next).any(|i| self.items[i].open() && self.items[i].transferred(transfer, whole, cx))
+        (self.phase..self.next)
+            .any(|i| self.items[i].open() && self.items[i].transferred(transfer, whole, cx))
     }
 
     /// A transfer of ours began.

@@ -64,8 +64,9 @@ pub(super) enum Node {
     Send(Send),
     /// An answer of the DUT that stands by itself: it opens a branch, or is named with `to`.
     Answered(Answer, AnswerLink),
-    /// An answer of ours that stands by itself: `=> to NAME`.
-    Reply(Answer, Sending),
+    /// An answer of ours that stands by itself: `=> to NAME`, or the beginning of a branch; with the name under which
+    /// its CALL is kept.
+    Reply(Answer, String, Sending),
     /// `act`, `operate`
     Perform(Verb, Option<u32>),
     /// A connection that the DUT opens, with our welcome.
@@ -110,6 +111,8 @@ pub(super) struct Expect {
     pub(super) prompt: Prompt,
     pub(super) taken: Option<Taken>,
     pub(super) reply: Sending,
+    /// Our answer is given by a branch below, under this link.
+    pub(super) link: Option<u32>,
 }
 
 /// Whether a CALL of the DUT is asked for.
@@ -396,6 +399,11 @@ fn unroll(
     Ok(())
 }
 
+/// The name of a CALL that a branch below it answers; no name of an author begins so.
+pub(super) fn link_name(link: u32) -> String {
+    format!("#{link}")
+}
+
 /// An answer line that belongs to the CALL above it.
 fn belongs(stmt: &Stmt) -> bool {
     matches!(&stmt.kind, Kind::Answer(a) if a.to.is_none()) || matches!(stmt.kind, Kind::Welcome(_))
@@ -444,6 +452,7 @@ fn exchange(
             let asked = !stmt.mods.unprompted && super::context::prompt_verb(&call.speaker.role).is_some();
             Node::Expect(Expect {
                 call: call.clone(),
+                link: (answers.is_empty() && answered_below(next)).then(|| cx.new_link()),
                 answers,
                 prompt: if asked { Prompt::Due } else { Prompt::None },
                 taken: None,
@@ -493,7 +502,13 @@ fn node(stmt: &Stmt, src: usize, frame: FrameId, listed: bool, cx: &mut Cx) -> R
             };
             Node::Answered(answer.clone(), link)
         }
-        Kind::Answer(answer) => Node::Reply(answer.clone(), Sending::Idle),
+        Kind::Answer(answer) => {
+            let name = answer
+                .to
+                .as_ref()
+                .map_or_else(|| link_name(cx.last_link()), |to| to.text.clone());
+            Node::Reply(answer.clone(), name, Sending::Idle)
+        }
         Kind::Close(peer) if cx.is_dut(&peer.speaker) => Node::Nothing,
         Kind::Close(_) => Node::Link(Link::Close(1000), false),
         Kind::Link(link) => Node::Link(*link, false),

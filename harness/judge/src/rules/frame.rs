@@ -277,14 +277,16 @@ pub(super) static RULES: &[Entry] = &[
     wire(
         "wire/too-large",
         "RFC 6455 10.4",
-        Level::Advisory,
-        "The message was longer than the harness reads. No standard bounds it; no message of the protocol comes near.",
+        Level::Must,
+        "The message went on beyond 1 MiB, and the connection had to be cut: a receiver has to protect itself. No standard \
+         names the bound, but no message of the protocol comes near, and what the DUT wanted to say is lost.",
     ),
     wire(
         "wire/too-many-fragments",
         "RFC 6455 10.4",
-        Level::Advisory,
-        "The message came in more fragments than the harness puts together. No standard bounds their number.",
+        Level::Must,
+        "The message came in more than 65,536 fragments, and the connection had to be cut: a receiver has to protect \
+         itself. No standard names the bound, but no message of the protocol needs more than a few.",
     ),
     wire(
         "wire/truncated-at-eof",

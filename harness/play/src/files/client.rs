@@ -29,7 +29,11 @@ pub struct Fetch {
 impl Fetch {
     /// The fact that a transfer begins.
     pub(crate) fn begins(transfer: u32, upload: bool, url: &str) -> What {
-        let (op, method) = if upload { ("upload", "PUT") } else { ("download", "GET") };
+        let (op, method) = if upload {
+            ("upload", "PUT")
+        } else {
+            ("download", "GET")
+        };
         What::Transfer {
             transfer,
             by: Party::Us,

@@ -327,7 +327,6 @@ fn plain(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     response
 }
 
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -341,10 +340,7 @@ mod tests {
     async fn server() -> (MemoryHub, FileServer) {
         let hub = MemoryHub::default();
         let acceptor = Listen::Memory(hub.clone()).bind().await.unwrap();
-        (
-            hub,
-            FileServer::new(acceptor, BASE.to_owned(), Shelf::new(None)),
-        )
+        (hub, FileServer::new(acceptor, BASE.to_owned(), Shelf::new(None)))
     }
 
     /// Makes a transfer that is met in that way: both ends' facts of its end, and the URL as the server told it.
@@ -397,7 +393,13 @@ mod tests {
             (true, "firmware", None, Some(405), false),
             (true, "refusing", None, None, false),
             (true, "refusing", Some(Reception::Accept), Some(201), true),
-            (true, "upload", Some(Reception::Refuse(Some(503))), Some(503), false),
+            (
+                true,
+                "upload",
+                Some(Reception::Refuse(Some(503))),
+                Some(503),
+                false,
+            ),
             (true, "upload", Some(Reception::Refuse(None)), None, false),
         ] {
             let (ours, theirs, _) = transfer(upload, place, how).await;

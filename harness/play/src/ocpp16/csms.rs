@@ -135,7 +135,7 @@ impl Player for Csms {
         false
     }
 
-    fn connected(&mut self, _up: bool) {}
+    fn connected(&mut self, _up: bool, _now: Timestamp) {}
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub(crate) struct Station {
     reservations: Reservations,
     triggered: Triggered,
     charging: Charging,
+    /// Since the link went during a transaction: when the last sample was taken that the CSMS has been told of.
+    sampled: Option<Timestamp>,
 }
 
 /// A transaction that is running.
@@ -60,6 +62,7 @@ impl Station {
             reservations: Reservations::default(),
             triggered: Triggered::default(),
             charging: Charging::new(),
+            sampled: None,
         };
         for key in edition
             .config_keys()
@@ -223,6 +226,17 @@ impl Station {
     }
 }
 
+impl Station {
+    /// When the next sample was taken of those that were kept while there was no link, if there is one left.
+    fn kept_sample(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let (_, interval) = self.key("MeterValueSampleInterval")?;
+        let seconds = interval.as_str()?.parse().ok().filter(|s| *s > 0)?;
+        let next = self.sampled? + Duration::from_secs(seconds);
+        self.sampled = (next <= now).then_some(next);
+        self.sampled
+    }
+}
+
 /// Optional keys that the played station has, because cases speak of them.
 fn is_shown(key: &str) -> bool {
     matches!(
@@ -324,6 +338,8 @@ impl Player for Station {
                 Json::Object(payload)
             }
             "MeterValues" => {
+                let now = self.kept_sample(now).unwrap_or(now);
+                let time = Json::from(now.to_rfc3339());
                 let sample = object([("value", self.meter(now).to_string().into())]);
                 let mut payload = Object::new();
                 payload.insert(
@@ -444,14 +460,18 @@ impl Player for Station {
     }
 
     fn restarted(&mut self) {
-        (self.booted, self.accepted, self.beat) = (false, false, None);
+        (self.booted, self.accepted, self.beat, self.sampled) = (false, false, None, None);
     }
 
     fn restarts_for(&self, action: &str) -> bool {
         action == "BootNotification" && self.booted && self.accepted
     }
 
-    fn connected(&mut self, _up: bool) {}
+    fn connected(&mut self, up: bool, now: Timestamp) {
+        if !up && self.transaction.is_some() {
+            self.sampled = self.sampled.or(Some(now));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -172,9 +172,10 @@ impl Table<'_> {
             });
             all.extend(elsewhere);
         }
-        let over = self.recorded.events.iter().position(
-            |event| matches!(&event.what, What::Transferred { transfer: t, .. } if t == transfer),
-        );
+        let over =
+            self.recorded.events.iter().position(
+                |event| matches!(&event.what, What::Transferred { transfer: t, .. } if t == transfer),
+            );
         if let (true, Some(over)) = (whole, over) {
             let mut what = self.recorded.events[over].what.clone();
             if let What::Transferred { whole, .. } = &mut what {

@@ -347,9 +347,7 @@ impl Replay<'_> {
             (What::Asked { call, .. }, _) => {
                 self.take(|c| matches!(c, Command::Ask { call: n, .. } if n == call))
             }
-            (What::Transfer { by: Party::Us, .. }, _) => {
-                self.take(|c| matches!(c, Command::Transfer { .. }))
-            }
+            (What::Transfer { by: Party::Us, .. }, _) => self.take(|c| matches!(c, Command::Transfer { .. })),
             (What::Link { .. }, _) => self.take(|c| matches!(c, Command::Link(_))),
             (What::Stage { name }, _) => self.take(|c| matches!(c, Command::Stage(n) if n == name)),
             (What::End, _) => Caused::No,
@@ -370,7 +368,7 @@ impl Replay<'_> {
 
 /// True where a payload says what the story asks for.
 fn says(edition: &'static Edition, action: &str, part: Part, overlay: &Overlay, payload: &Json) -> bool {
-    let mut wanted = overlay.over(payload.clone());
+    let mut wanted = overlay.again(payload.clone());
     if let Some(ty) = edition.message(action, part) {
         conform(ty, &mut wanted);
     }

@@ -6,7 +6,7 @@ use plugfest_case::ir::{Given, Kind, Stmt};
 use plugfest_case::{Library, Loaded, pics};
 use plugfest_protocol::{Json, Object};
 
-use crate::premise::{merge, played_pics};
+use crate::premise::played_pics;
 
 /// More names in one `if` are not turned over together.
 const MAX_NAMES: usize = 4;
@@ -61,7 +61,7 @@ fn turned(library: &Library, loaded: &Loaded, fact: &str, usual: &World) -> Vec<
                     config.insert(key, option.clone());
                     let mut values = Object::new();
                     values.insert("config", Json::Object(config));
-                    merge(&mut world.values, &Json::Object(values));
+                    world.values.merge(&Json::Object(values));
                 } else if library.facts(&loaded.protocol).pics.contains_key(&name) {
                     world.pics.insert(name.clone(), option.clone());
                 } else {

@@ -89,7 +89,10 @@ impl MemoryHub {
             (state.listener.clone().ok_or_else(refused)?, state.dialled)
         };
         let (near, far) = duplex(PIPE_SIZE);
-        listener.send((far, number, self.secure)).await.map_err(|_| refused())?;
+        listener
+            .send((far, number, self.secure))
+            .await
+            .map_err(|_| refused())?;
         Ok((near, number))
     }
 }

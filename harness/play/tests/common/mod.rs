@@ -1,5 +1,6 @@
 //! The project's own cases and the values of a profile, for tests that play them.
 #![allow(
+    dead_code,
     clippy::unwrap_used,
     clippy::allow_attributes,
     reason = "tests without cases fail; not every binary uses all of it"
@@ -11,7 +12,7 @@ use plugfest_case::{Library, Natives, Severity, Source};
 use plugfest_protocol::Json;
 
 /// The functions that `check` may call.
-fn natives() -> Natives {
+pub(crate) fn natives() -> Natives {
     plugfest_judge::NATIVES
         .iter()
         .fold(Natives::new(), |natives, (name, arity)| {
