@@ -140,6 +140,12 @@ impl Dressed {
         own
     }
 
+    /// How many connectors it has.
+    #[cfg(test)]
+    pub(crate) fn connectors(&self) -> u32 {
+        self.makeup.connectors
+    }
+
     /// Switches a station of this make-up on; it dials the hub. The task ends when it is dropped.
     pub(crate) fn start(&self, dialer: Dialer, start: Timestamp, seed: u64) -> Result<Running, String> {
         let mut config = station::Config::new(IDENTITY, start);

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use plugfest_case::{Library, Loaded};
 use plugfest_judge::{CaseResult, RunEvent, Verdict};
 use plugfest_play::clock::Clock;
+use plugfest_play::driver::Driver;
 use plugfest_play::engine::Table;
 use plugfest_play::files::{Fetch, FileServer, Files, Shelf};
 use plugfest_play::lines::{Lines, Manners, Source};
@@ -132,6 +133,16 @@ pub(crate) fn play_one(
     ticket: &Ticket,
     listener: Option<Sender<RunEvent>>,
 ) -> CaseResult {
+    play_with(common, ticket, listener, &Driver::clone)
+}
+
+/// As [`play_one`], by hands that are made of those of the device.
+pub(crate) fn play_with(
+    common: &Common<'_>,
+    ticket: &Ticket,
+    listener: Option<Sender<RunEvent>>,
+    hands: &dyn Fn(&Driver) -> Driver,
+) -> CaseResult {
     let line = &ticket.planned.line;
     let reproduce = reproduce(ticket, common);
     if let Some((verdict, reason)) = &ticket.planned.passed_over {
@@ -144,7 +155,7 @@ pub(crate) fn play_one(
     let broken = |why: String| passed_over(line, Verdict::Error, why, Clock::fixed_start(), &reproduce);
     match runtime {
         Ok(runtime) => runtime
-            .block_on(against_device(common, ticket, listener, reproduce.clone()))
+            .block_on(against_device(common, ticket, listener, hands, reproduce.clone()))
             .unwrap_or_else(broken),
         Err(error) => broken(format!("no runtime could be made: {error}")),
     }
@@ -166,6 +177,7 @@ async fn against_device(
     common: &Common<'_>,
     ticket: &Ticket,
     listener: Option<Sender<RunEvent>>,
+    hands: &dyn Fn(&Driver) -> Driver,
     reproduce: String,
 ) -> Result<CaseResult, String> {
     let key = &ticket.planned.line.key;
@@ -187,7 +199,7 @@ async fn against_device(
 
     let mut values = embedded::values();
     if common.real {
-        plugfest_play::premise::merge(&mut values, &embedded::short_intervals());
+        values.merge(&embedded::short_intervals());
     }
     if let Some(dressed) = &ticket.dressed {
         plugfest_play::premise::merge(&mut values, &dressed.values());
@@ -234,7 +246,7 @@ async fn against_device(
         "station" => {
             let acceptor = Listen::Memory(files_hub.clone()).bind().await;
             let acceptor = acceptor.map_err(|e| e.to_string())?;
-            plugfest_play::premise::merge(&mut values, &Shelf::values(FILES));
+            values.merge(&Shelf::values(FILES));
             Some(FileServer::new(acceptor, FILES.to_owned(), Shelf::new(None)))
         }
         _ => None,
@@ -262,10 +274,11 @@ async fn against_device(
         marker: Marker::none(),
         reproduce,
     };
+    let driver = hands(device.driver());
     let table = Table {
         lines: &mut lines,
         player: player.as_mut(),
-        driver: device.driver(),
+        driver: &driver,
         clock,
         key: key.clone(),
         listener,

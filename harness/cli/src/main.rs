@@ -20,6 +20,8 @@ mod prompt;
 mod select;
 mod signals;
 mod stage;
+#[cfg(test)]
+mod walk;
 
 fn main() -> ExitCode {
     failure::report_panics();
