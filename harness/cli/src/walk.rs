@@ -14,7 +14,7 @@ use plugfest_play::driver::{Backend, BoxFuture, Driver, DriverCall, Support};
 use plugfest_play::suite::plan;
 use plugfest_protocol::{ConfigType, Edition};
 use plugfest_trace::Outcome;
-use rand::{Rng, RngExt, SeedableRng, seq::IndexedRandom};
+use rand::{RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::watch;
 
