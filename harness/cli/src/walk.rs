@@ -103,9 +103,11 @@ impl Walk {
 
     fn step(&mut self) {
         let connector = self.rng.random_range(1..=self.connectors);
-        let tag = *["valid", "valid2", "invalid", "expired", "blocked", "parent1", "parent2"]
-            .choose(&mut self.rng)
-            .expect("there are tags");
+        let tag = *[
+            "valid", "valid2", "invalid", "expired", "blocked", "parent1", "parent2",
+        ]
+        .choose(&mut self.rng)
+        .expect("there are tags");
         match self.rng.random_range(0..100) {
             0..20 => self.hand("ev.plug", connector),
             20..44 => {
@@ -218,7 +220,10 @@ impl Walk {
                 .expect("there are some"),
             _ => *measurands.choose(&mut self.rng).expect("there are some"),
         };
-        format!("ChangeConfiguration {{ key: \"{}\", value: \"{value}\" }}", key.name)
+        format!(
+            "ChangeConfiguration {{ key: \"{}\", value: \"{value}\" }}",
+            key.name
+        )
     }
 }
 
@@ -318,8 +323,20 @@ fn walks_of_the_reference_station_raise_no_false_alarm() {
     });
     let alarms = alarms.into_inner().unwrap();
     let frames = frames.into_inner().unwrap();
-    println!("{} walks, {frames} events, {} with alarms", seeds.end - seeds.start, alarms.len());
+    println!(
+        "{} walks, {frames} events, {} with alarms",
+        seeds.end - seeds.start,
+        alarms.len()
+    );
     // A walk in which nothing happens proves nothing.
-    assert!(frames as u64 > 100 * (seeds.end - seeds.start), "only {frames} events");
-    assert!(alarms.is_empty(), "{} walks:\n{}", alarms.len(), alarms.join("\n"));
+    assert!(
+        frames as u64 > 100 * (seeds.end - seeds.start),
+        "only {frames} events"
+    );
+    assert!(
+        alarms.is_empty(),
+        "{} walks:\n{}",
+        alarms.len(),
+        alarms.join("\n")
+    );
 }

@@ -182,14 +182,14 @@ fn what() -> impl Strategy<Value = What> {
         4 => frame.prop_map(|(conn, from, opcode, data, flaws, cause)| What::Frame {
             conn, from, opcode, data, flaws, cause
         }),
-        3 => link(),
+        3 => link().boxed(),
         1 => (any::<u32>(), text(), json()).prop_map(|(call, verb, args)| What::Asked { call, verb, args }),
         1 => (any::<u32>(), outcome()).prop_map(|(call, outcome)| What::Performed { call, outcome }),
         1 => (text(), text()).prop_map(|(what, text)| What::Process { what, text }),
         1 => text().prop_map(|name| What::Stage { name }),
         1 => text().prop_map(|by| What::Interrupted { by }),
         1 => Just(What::Tick),
-        1 => transfer(),
+        1 => transfer().boxed(),
     ]
 }
 

@@ -108,6 +108,7 @@ impl Show {
             listener: Some(on.listener.clone()),
             interrupt: on.interrupt.clone(),
             process: None,
+            files: plugfest_play::files::Files::None,
             meeting: None,
         };
         let premise = premise(&self.library, loaded, &variant, &setup);
