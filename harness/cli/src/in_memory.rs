@@ -202,7 +202,7 @@ async fn against_device(
         values.merge(&embedded::short_intervals());
     }
     if let Some(dressed) = &ticket.dressed {
-        plugfest_play::premise::merge(&mut values, &dressed.values());
+        values.merge(&dressed.values());
     }
     let manners = Manners {
         subprotocol: edition.subprotocol().to_owned(),
