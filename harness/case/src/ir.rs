@@ -367,11 +367,13 @@ pub enum Kind {
     },
     /// `check EXPR`
     Check(Cel),
-    /// `raw SPEAKER "text"`: the bytes of one text frame exactly as written.
+    /// `raw SPEAKER "text"`, `raw SPEAKER bytes "5b ff"`: one text frame exactly as written, however wrong.
     Raw {
         /// Who sends it.
         speaker: Speaker,
-        /// The text frame.
+        /// The text is written as hex, for what is no UTF-8.
+        bytes: bool,
+        /// The text frame: texts, put together with `+` and repeated with `*`.
         text: Expr,
     },
     /// `do NAME(…)`

@@ -33,6 +33,7 @@ pub const KEYWORDS: &[&str] = &[
     "wait",
     "check",
     "raw",
+    "bytes",
     "do",
     "run",
     "any",

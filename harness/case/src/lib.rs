@@ -11,9 +11,11 @@ pub mod ir;
 mod lex;
 pub mod library;
 pub mod natives;
+mod negatives;
 mod parse;
 pub mod pics;
 mod print;
+pub mod raw;
 pub mod show;
 pub mod verbs;
 

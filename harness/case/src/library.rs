@@ -9,6 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::facts::Facts;
 use crate::ir::{Branch, Case, Given, Item, Kind, Span, State, Stmt};
 use crate::natives::Natives;
+use crate::negatives;
 use crate::parse;
 
 /// One text file.
@@ -54,6 +55,7 @@ pub struct Library {
     facts: BTreeMap<String, Facts>,
     facts_files: BTreeMap<String, Vec<Source>>,
     texts: BTreeMap<String, Arc<str>>,
+    generated: BTreeSet<String>,
     natives: Natives,
 }
 
@@ -75,7 +77,7 @@ impl Loaded {
 }
 
 impl Library {
-    /// Loads files: `*.case`, `*.state`, `facts.toml`; others are passed over. The diagnostics say everything that is
+    /// Loads files: `*.case`, `*.state`, `facts.toml`, `negatives.toml`; others are passed over. The diagnostics say everything that is
     /// wrong with them, references between files included; with an error among them nothing should be run.
     pub fn load(sources: impl IntoIterator<Item = Source>, natives: &Natives) -> (Self, Vec<Diagnostic>) {
         let mut library = Self {
@@ -84,6 +86,7 @@ impl Library {
         };
         let mut found = Vec::new();
         let mut sources: Vec<Source> = sources.into_iter().collect();
+        library.expand(&mut sources, &mut found);
         sources.sort_by(|a, b| a.path.cmp(&b.path));
         let mut folders = BTreeMap::new();
         for source in &sources {
@@ -107,6 +110,31 @@ impl Library {
         found.extend(crate::check::check(&library));
         found.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
         (library, found)
+    }
+
+    /// Adds the files of the families that are described instead of written.
+    fn expand(&mut self, sources: &mut Vec<Source>, found: &mut Vec<Diagnostic>) {
+        let families = sources
+            .iter()
+            .filter(|source| file_name(&source.path) == negatives::FILE);
+        let mut made = Vec::new();
+        for family in families {
+            match negatives::sources(family) {
+                Ok(files) => made.extend(files),
+                Err(fault) => {
+                    self.texts.insert(family.path.clone(), Arc::clone(&family.text));
+                    found.push(*fault);
+                }
+            }
+        }
+        self.generated
+            .extend(made.iter().map(|source| source.path.clone()));
+        sources.extend(made);
+    }
+
+    /// True for a file that was made from the catalogue instead of being written.
+    pub fn is_generated(&self, path: &str) -> bool {
+        self.generated.contains(path)
     }
 
     fn add_facts(&mut self, source: &Source) -> Result<String, Vec<Diagnostic>> {

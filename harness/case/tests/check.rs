@@ -556,6 +556,30 @@ fn time_and_counts_are_bounded() {
 }
 
 #[test]
+fn a_raw_frame_is_text_or_bytes() {
+    let faults = |story: &str| {
+        faults_in(&format!(
+            "case t/a \"t\"\n  spec OCPP-1.6 \"1\"\n  tests csms\n{story}\nend\n"
+        ))
+    };
+    for (story, expected) in [
+        (
+            "raw station '[2' + 'x' * 1000 + ']'\ncsms: => error any or silence within 1s",
+            &[],
+        ),
+        ("raw station bytes \"5b C328\"\nraw station bytes 'ff' * 100", &[]),
+        ("raw csms 'x'", &["wrong-side «csms»"]),
+        ("raw station bytes \"5b c\"", &["type «\"5b c\"»"]),
+        ("raw station 'x' * 1s", &["type «1s»"]),
+        ("raw station 'x' * 2000000", &["type «2000000»"]),
+        ("raw station nowhere", &["unknown-name «nowhere»"]),
+    ] as [(&str, &[&str]); 7]
+    {
+        assert_eq!(faults(story), expected, "{story}");
+    }
+}
+
+#[test]
 fn an_optional_line_ends_somewhere() {
     let optional = "optional station: Authorize { idTag: \"A\" }";
     each(&[

@@ -297,7 +297,7 @@ fn line() -> BoxedStrategy<Kind> {
         1 => link.prop_map(Kind::Link),
         1 => expr().prop_map(|time| Kind::Wait { time }),
         1 => cel().prop_map(Kind::Check),
-        1 => (speaker(), plain_expr()).prop_map(|(speaker, text)| Kind::Raw { speaker, text }),
+        1 => (speaker(), any::<bool>(), plain_expr()).prop_map(|(speaker, bytes, text)| Kind::Raw { speaker, bytes, text }),
         1 => given().prop_map(Kind::Do),
         1 => (vec(call(), 1..4), scope).prop_map(|(calls, scope)| Kind::Never(Never { calls, scope })),
     ]

@@ -64,7 +64,10 @@ pub(crate) fn natives() -> Natives {
 /// Whether a path names a file of the language.
 pub(crate) fn is_ours(path: &Path) -> bool {
     let extension = path.extension().and_then(|it| it.to_str());
-    matches!(extension, Some("case" | "state")) || path.file_name().is_some_and(|name| name == "facts.toml")
+    matches!(extension, Some("case" | "state"))
+        || path
+            .file_name()
+            .is_some_and(|name| name == "facts.toml" || name == "negatives.toml")
 }
 
 /// A file, or all files of the language below a folder.

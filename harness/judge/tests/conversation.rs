@@ -311,3 +311,56 @@ fn a_state_that_was_not_reached_is_not_sought_again_in_finally() {
         .count();
     assert_eq!(asked, 1, "{commands:?}");
 }
+
+const RAW: &str = "  raw csms '[2,\"<id>\",\"Reset\",{}]'\n  station: => error any\n  csms: ClearCache {}\n  station: => { status: Accepted }\n";
+const RESET: &str = r#"[2,"r1","Reset",{}]"#;
+const CLEAR: (&str, &str) = (r#"[2,"c1","ClearCache",{}]"#, r#"[3,"c1",{"status":"Accepted"}]"#);
+
+#[test]
+fn the_answer_to_a_raw_call_is_the_one_with_its_id() {
+    let refused = r#"[4,"r1","OccurenceConstraintViolation","",{}]"#;
+    let outcome = Scribe::of("station", RAW)
+        .us(RESET)
+        .dut(refused)
+        .us(CLEAR.0)
+        .dut(CLEAR.1)
+        .over();
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.reason);
+    assert_eq!(outcome.lines.len(), 2);
+
+    let accepted = r#"[3,"r1",{"status":"Accepted"}]"#;
+    let outcome = Scribe::of("station", RAW).us(RESET).dut(accepted).over();
+    assert_eq!(of_lines(&outcome), [("line/field", 4, Verdict::Fail)]);
+    let outcome = Scribe::of("station", RAW).us(RESET).wait(31).tick().over();
+    assert_eq!(of_lines(&outcome), [("line/missing", 4, Verdict::Fail)]);
+}
+
+#[test]
+fn the_answer_to_a_raw_frame_without_id_is_the_next_that_belongs_to_no_call() {
+    let story = "  raw csms '[2'\n  station: => error any within 5s\n  raw csms '['\n  station: => silence within 5s\n";
+    let stray = r#"[4,"-1","FormationViolation","",{}]"#;
+    let begun = || Scribe::of("station", story).us("[2");
+    let outcome = begun().dut(stray).us("[").wait(6).tick().over();
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.reason);
+    assert_eq!(outcome.lines.len(), 2);
+    assert_eq!(
+        of_lines(&begun().wait(6).tick().over()),
+        [("line/missing", 4, Verdict::Fail)]
+    );
+    let spoken = begun().dut(stray).us("[").dut(stray).over();
+    assert_eq!(of_lines(&spoken), [("line/field", 6, Verdict::Fail)]);
+}
+
+#[test]
+fn a_raw_call_without_answer_line_is_waited_for_and_judged_by_the_rules() {
+    let story = "  raw csms '[2,\"<id>\",\"Reset\",{}]'\n  raw csms 'x'\n  csms: ClearCache {}\n  station: => { status: Accepted }\n";
+    let refused = r#"[4,"r1","OccurenceConstraintViolation","",{}]"#;
+    let end = |scribe: Scribe| scribe.us("x").us(CLEAR.0).dut(CLEAR.1).over();
+    let outcome = end(Scribe::of("station", story).us(RESET).dut(refused));
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.reason);
+    // Silence ends no story, but is a finding.
+    let outcome = end(Scribe::of("station", story).us(RESET).wait(31).tick());
+    let rules: Vec<_> = outcome.findings.iter().map(|f| f.rule.as_str()).collect();
+    assert_eq!(rules, ["answers/missing"]);
+    assert_eq!(outcome.lines.len(), 1);
+}

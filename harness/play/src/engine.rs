@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plugfest_case::ir::{Link, WelcomeForm};
+use plugfest_case::raw::{FRESH_ID, SAME_ID};
 use plugfest_judge::{CaseKey, Command, Dialect, Outcome, RunEvent, Session, SessionError, Waiting, dialect};
 use plugfest_protocol::{Edition, Frame, Json, Object, Part, Timestamp};
 use plugfest_trace::{Cause, Event, Marker, Party, Premise, Recorder, What, WriteError};
@@ -113,6 +114,7 @@ pub async fn play<W: Write>(
         session,
         rng: ChaCha8Rng::seed_from_u64(seed ^ 0x9e37_79b9_7f4a_7c15),
         queue: VecDeque::new(),
+        raw_id: String::new(),
         flying: None,
         requests: BTreeMap::new(),
         finished,
@@ -134,12 +136,17 @@ pub async fn play<W: Write>(
     Ok((session.outcome(), out))
 }
 
-/// A CALL of ours that waits for its turn.
+/// Something of ours that waits for its turn.
 #[derive(Debug)]
-struct Outgoing {
-    action: String,
-    payload: Json,
-    cause: Cause,
+enum Outgoing {
+    /// A CALL.
+    Call {
+        action: String,
+        payload: Json,
+        cause: Cause,
+    },
+    /// A frame as it stands in the case.
+    Raw(Vec<u8>),
 }
 
 /// A CALL of ours that waits for its answer.
@@ -147,8 +154,8 @@ struct Outgoing {
 struct Flying {
     conn: u32,
     id: String,
-    action: String,
-    payload: Json,
+    /// Action and payload; `None` for a frame of the case, from whose answer our side learns nothing.
+    asked: Option<(String, Json)>,
     until: Timestamp,
 }
 
@@ -162,6 +169,8 @@ struct Game<'a, W> {
     session: Session,
     rng: ChaCha8Rng,
     queue: VecDeque<Outgoing>,
+    /// The message id that the last `<id>` of a `raw` line became.
+    raw_id: String,
     flying: Option<Flying>,
     /// CALLs of the DUT that are not answered yet, by connection and id: action and payload.
     requests: BTreeMap<(u32, String), (String, Json)>,
@@ -263,7 +272,7 @@ impl<W: Write> Game<'_, W> {
             && !self.told.contains(&action)
         {
             let payload = self.on.player.call(&action, now);
-            self.enqueue(Outgoing {
+            self.enqueue(Outgoing::Call {
                 action,
                 payload,
                 cause: Cause::Ordinary,
@@ -281,10 +290,25 @@ impl<W: Write> Game<'_, W> {
             let Some(call) = self.queue.pop_front() else {
                 return Ok(());
             };
-            if self.on.lines.dials() && self.on.player.restarts_for(&call.action) {
+            let (action, payload, cause) = match call {
+                Outgoing::Raw(bytes) => {
+                    self.send_raw(conn, bytes).await?;
+                    continue;
+                }
+                Outgoing::Call {
+                    action,
+                    payload,
+                    cause,
+                } => (action, payload, cause),
+            };
+            if self.on.lines.dials() && self.on.player.restarts_for(&action) {
                 // A restarted station comes back over a new connection.
                 self.on.player.connected(false, self.on.clock.now());
-                self.queue.push_front(call);
+                self.queue.push_front(Outgoing::Call {
+                    action,
+                    payload,
+                    cause,
+                });
                 self.on.lines.drop_all();
                 self.on.lines.dial(Dialling::default());
                 self.on.player.restarted();
@@ -293,19 +317,57 @@ impl<W: Write> Game<'_, W> {
             let id = self.message_id();
             let frame = Frame::Call {
                 id: id.clone(),
-                action: call.action.clone(),
-                payload: call.payload.clone(),
+                action: action.clone(),
+                payload: payload.clone(),
             };
             self.flying = Some(Flying {
                 conn,
                 id,
-                action: call.action,
-                payload: call.payload,
+                asked: Some((action, payload)),
                 until: self.on.clock.now() + self.patience,
             });
-            self.send(conn, &frame, call.cause).await?;
+            self.send(conn, &frame, cause).await?;
         }
         Ok(())
+    }
+
+    /// Records a frame of the case, then sends it. A CALL without flaw is in flight until it is answered.
+    async fn send_raw(&mut self, conn: u32, mut bytes: Vec<u8>) -> Result<(), EngineError> {
+        let text = str::from_utf8(&bytes).map(str::to_owned);
+        if let Ok(text) = text {
+            let text = self.with_ids(text);
+            let read = plugfest_protocol::read_frame(self.edition, &text);
+            if let (Some(Frame::Call { id, .. }), true) = (read.frame, read.flaws.is_empty()) {
+                self.flying = Some(Flying {
+                    conn,
+                    id,
+                    asked: None,
+                    until: self.on.clock.now() + self.patience,
+                });
+            }
+            bytes = text.into_bytes();
+        }
+        let what = What::Frame {
+            conn,
+            from: Party::Us,
+            opcode: 1,
+            data: plugfest_trace::Data::of(1, &bytes),
+            flaws: Vec::new(),
+            cause: Some(Cause::Story),
+        };
+        let event = self.record(what)?;
+        self.on.lines.send_bytes(conn, bytes).await;
+        let commands = self.session.step(&event);
+        Box::pin(self.carry_out(commands)).await
+    }
+
+    /// Puts message ids where a frame of the case leaves them open.
+    fn with_ids(&mut self, mut text: String) -> String {
+        while text.contains(FRESH_ID) {
+            self.raw_id = self.message_id();
+            text = text.replacen(FRESH_ID, &self.raw_id, 1);
+        }
+        text.replace(SAME_ID, &self.raw_id)
     }
 
     fn enqueue(&mut self, call: Outgoing) {
@@ -387,12 +449,10 @@ impl<W: Write> Game<'_, W> {
 
     fn landed(&mut self, conn: u32, id: &str, payload: Option<&Json>) {
         if let Some(flying) = self.flying.take_if(|f| f.conn == conn && f.id == id)
-            && let Some(payload) = payload
+            && let (Some((action, request)), Some(payload)) = (&flying.asked, payload)
         {
             let now = self.on.clock.now();
-            self.on
-                .player
-                .answered(&flying.action, &flying.payload, payload, now);
+            self.on.player.answered(action, request, payload, now);
         }
     }
 
@@ -411,7 +471,7 @@ impl<W: Write> Game<'_, W> {
                 let now = self.on.clock.now();
                 let model = self.on.player.call(&action, now);
                 let payload = self.filled(overlay.over(model), &overlay.holes, &action, Part::Request);
-                self.enqueue(Outgoing {
+                self.enqueue(Outgoing::Call {
                     action,
                     payload,
                     cause: Cause::Story,
@@ -504,23 +564,10 @@ impl<W: Write> Game<'_, W> {
                 }
             }
             Command::Transfer { upload, url } => self.transfer(upload, url).await?,
-            Command::Raw(text) => {
-                if let Some(conn) = self.on.lines.newest() {
-                    let data = plugfest_trace::Data::Text { text: text.clone() };
-                    let (from, cause) = (Party::Us, Some(Cause::Story));
-                    let what = What::Frame {
-                        conn,
-                        from,
-                        opcode: 1,
-                        data,
-                        flaws: Vec::new(),
-                        cause,
-                    };
-                    let event = self.record(what)?;
-                    self.on.lines.send_text(conn, &text).await;
-                    let commands = self.session.step(&event);
-                    self.carry_out(commands).await?;
-                }
+            Command::Raw(bytes) => {
+                self.after_you().await;
+                self.enqueue(Outgoing::Raw(bytes));
+                self.pump().await?;
             }
             Command::SetModel { key, value } => self.on.player.configure(&key, &value),
             Command::Stage(name) => self.stage(name).await?,
@@ -529,7 +576,7 @@ impl<W: Write> Game<'_, W> {
             Command::Probe if self.on.meeting.is_some() && self.ours == "station" => {}
             Command::Probe => {
                 let (action, payload) = self.dialect.probe(&self.dut);
-                self.enqueue(Outgoing {
+                self.enqueue(Outgoing::Call {
                     action: action.to_owned(),
                     payload,
                     cause: Cause::Probe,

@@ -17,8 +17,8 @@ use tokio::time::timeout;
 
 use crate::transport::{Acceptor, BoxStream, Dialer, PeerInfo};
 use crate::wire::{
-    Acceptance, BasicAuth, Connection, Ending, HeadLimits, Header, Headers, Incoming, Limits, OutFrame,
-    Refusal, RequestUpgrade, ServerUpgrade, WireEvent, receive_upgrade,
+    Acceptance, BasicAuth, Connection, Ending, HeadLimits, Header, Headers, Incoming, Limits, Opcode,
+    OutFrame, Refusal, RequestUpgrade, ServerUpgrade, WireEvent, receive_upgrade,
 };
 
 /// An upgrade must be complete within this.
@@ -257,6 +257,15 @@ impl Lines {
             return false;
         };
         live.connection.queue(&OutFrame::text(text)).is_ok() && flush(&mut live.connection).await
+    }
+
+    /// Sends bytes as a text frame, already recorded, whether or not they are text. False if the connection is gone.
+    pub async fn send_bytes(&mut self, conn: u32, bytes: Vec<u8>) -> bool {
+        let Some(live) = self.live.get_mut(&conn) else {
+            return false;
+        };
+        let frame = OutFrame::new(Opcode::TEXT, bytes);
+        live.connection.queue(&frame).is_ok() && flush(&mut live.connection).await
     }
 
     /// Begins to dial unless that is under way, or a connection is up.

@@ -74,7 +74,8 @@ pub async fn self_play_as(
         facts: BTreeMap::new(),
         connections: Vec::new(),
         vary,
-        seed: 1,
+        // Two devices do not choose the same message ids.
+        seed: if dut == "station" { 1 } else { 2 },
         driver: None,
     };
     let (station_side, csms_side) = vary;

@@ -15,7 +15,10 @@ fn each_playing(look: impl Fn(&Played, &[Event]) -> Vec<String> + Sync) -> (usiz
     let library = common::library();
     let only = std::env::var("ONLY").unwrap_or_default();
     let values = common::values();
-    let cases: Vec<_> = library.cases().filter(|c| c.case.id.contains(&only)).collect();
+    let cases: Vec<_> = library
+        .cases()
+        .filter(|c| c.case.id.contains(&only) && !library.is_generated(&c.path))
+        .collect();
     let (next, played) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let wrong = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

@@ -13,7 +13,9 @@ fn every_case_plays_against_itself_in_every_branch() {
     let only = std::env::var("ONLY").unwrap_or_default();
     let mut failures = Vec::new();
     let (mut cases, mut played) = (0, 0);
-    for loaded in library.cases().filter(|l| l.case.id.contains(&only)) {
+    // Who sends wrong frames on purpose is no device that could be judged: the reference devices play those cases.
+    let written = library.cases().filter(|l| !library.is_generated(&l.path));
+    for loaded in written.filter(|l| l.case.id.contains(&only)) {
         cases += 1;
         for variant in variants(loaded) {
             // All branches of one side while the other plays as written.

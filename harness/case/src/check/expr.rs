@@ -7,7 +7,9 @@ use super::scope::{Found, Held};
 use crate::cel::{self, Program};
 use crate::diagnostic::did_you_mean;
 use crate::facts::{PicsKind, ValueKind};
-use crate::ir::{Arg, Cel, Expr, ExprKind, Given, Pics, Reference, Requires, Set, Span, Verb, Word};
+use crate::ir::{
+    Arg, BinaryOp, Cel, Expr, ExprKind, Given, Pics, Reference, Requires, Set, Span, Verb, Word,
+};
 use crate::natives::Arity;
 use crate::verbs;
 
@@ -70,6 +72,33 @@ impl Checker<'_> {
     /// An expression that must be a name or value and never a literal of an enum.
     pub(super) fn reference_to(&mut self, e: &Expr) {
         self.operand(e);
+    }
+
+    /// The text of a `raw` line: texts and names, put together and repeated.
+    pub(super) fn raw_text(&mut self, e: &Expr, bytes: bool) {
+        match &e.kind {
+            ExprKind::Text(text) if bytes && crate::raw::from_hex(text).is_none() => {
+                self.error("type", e.span, "this is no sequence of bytes in hex")
+                    .with_hint(
+                        "two digits for each byte, with blanks between them as you like: \"5b c3 28\"",
+                    );
+            }
+            ExprKind::Text(_) => {}
+            ExprKind::Binary(BinaryOp::Add, left, right) => {
+                self.raw_text(left, bytes);
+                self.raw_text(right, bytes);
+            }
+            ExprKind::Binary(BinaryOp::Mul, text, times) => {
+                self.raw_text(text, bytes);
+                let whole = matches!(&times.kind, ExprKind::Number(raw)
+                    if raw.parse::<u32>().is_ok_and(|n| n <= crate::raw::MOST_TIMES));
+                if !whole {
+                    let message = format!("this must be a whole number up to {}", crate::raw::MOST_TIMES);
+                    self.error("type", times.span, message);
+                }
+            }
+            _ => self.reference_to(e),
+        }
     }
 
     /// True if the first word is a bound name; then the path below it was checked and the name counts as used.

@@ -45,7 +45,7 @@ pub fn lint(library: &Library) -> Vec<Diagnostic> {
     all(library)
         .0
         .into_iter()
-        .filter(|d| d.severity == crate::Severity::Warning)
+        .filter(|d| d.severity == crate::Severity::Warning && !library.is_generated(&d.file))
         .collect()
 }
 

@@ -218,12 +218,19 @@ impl Checker<'_> {
                 self.bind_line(stmt, Held::Moment);
             }
             Kind::Check(cel) => self.cel(cel, false),
-            Kind::Raw { speaker, text } => {
+            Kind::Raw { speaker, bytes, text } => {
                 self.speaker(speaker);
-                match text.kind {
-                    ExprKind::Text(_) => {}
-                    _ => self.reference_to(text),
+                if self.is_side(&speaker.role) && !self.in_state {
+                    let message = format!("no {} under test can be made to say this", speaker.role);
+                    let other = if speaker.role == "station" {
+                        "csms"
+                    } else {
+                        "station"
+                    };
+                    self.error("wrong-side", speaker.span, message)
+                        .with_hint(format!("say `tests {other}` in the header"));
                 }
+                self.raw_text(text, *bytes);
                 self.bind_line(stmt, Held::Moment);
             }
             Kind::Do(given) => self.given(given),

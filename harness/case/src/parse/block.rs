@@ -169,8 +169,10 @@ impl Parser<'_> {
                 self.take()?;
                 let speaker = self.speaker()?;
                 self.eat_mark(":");
+                let bytes = self.eat_word("bytes");
                 Kind::Raw {
                     speaker,
+                    bytes,
                     text: self.expr()?,
                 }
             }

@@ -73,9 +73,14 @@ pub(crate) fn spoken(kind: &Kind) -> Option<(&Speaker, String)> {
         )),
         Kind::Close(peer) => Some((&peer.speaker, format!("Close {}", payload(&peer.payload).flat()))),
         Kind::Welcome(welcome) => Some((&welcome.speaker, welcome_text(welcome).flat())),
-        Kind::Raw { speaker, text } => Some((speaker, format!("raw {}", expr(text)))),
+        Kind::Raw { speaker, bytes, text } => Some((speaker, format!("raw {}", raw_text(*bytes, text)))),
         _ => None,
     }
+}
+
+fn raw_text(bytes: bool, text: &crate::ir::Expr) -> String {
+    let lead = if bytes { "bytes " } else { "" };
+    format!("{lead}{}", expr(text))
 }
 
 /// The modifiers of a line as text, with a blank before each.
@@ -426,9 +431,14 @@ impl Printer {
                 plain("do", Doc::text(format!("{}()", state.name.text)))
             }
             Kind::Do(target) => plain("do", given(target)),
-            Kind::Raw { speaker: who, text } => {
-                plain("raw", Doc::text(format!("{} {}", speaker(who), expr(text))))
-            }
+            Kind::Raw {
+                speaker: who,
+                bytes,
+                text,
+            } => plain(
+                "raw",
+                Doc::text(format!("{} {}", speaker(who), raw_text(*bytes, text))),
+            ),
             Kind::Never(never) => plain("never", never_line(never)),
             _ => {
                 let Some((who, _)) = spoken(&stmt.kind) else {

@@ -263,12 +263,15 @@ impl Item {
                 cx.commands.push(Command::Dial(overlay.values));
             }
             Node::Transfer(_) => self.transfer(cx)?,
-            Node::Raw(sending) => {
-                if let Kind::Raw { text, .. } = &stmt.kind {
-                    let text = cx.values.evaluate(text, frame)?;
-                    cx.commands
-                        .push(Command::Raw(text.as_str().unwrap_or_default().to_owned()));
-                    *sending = Sending::Commanded;
+            Node::Raw(raw) => {
+                let delay = stmt
+                    .mods
+                    .after
+                    .as_ref()
+                    .map(|t| cx.values.duration(&t.value, frame));
+                match delay.transpose()? {
+                    Some(delay) => raw.sending = Sending::Until(now + delay),
+                    None => raw.command(frame, cx)?,
                 }
             }
             Node::Reply(answer, name, sending) => {
@@ -330,6 +333,13 @@ impl Item {
                     && now >= time
                 {
                     send.command(frame, cx)?;
+                }
+            }
+            Node::Raw(raw) => {
+                if let Sending::Until(time) = raw.sending
+                    && now >= time
+                {
+                    raw.command(frame, cx)?;
                 }
             }
             Node::AnyOrder(members) => {

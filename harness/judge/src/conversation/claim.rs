@@ -6,7 +6,7 @@
 //! lines behind it, then open blocks from the top.
 
 use plugfest_case::ir::{Kind, Until};
-use plugfest_protocol::{Json, Part, Timestamp};
+use plugfest_protocol::{Frame, Json, Part, Timestamp};
 
 use super::context::Cx;
 use super::fit::{accepted, free_key, match_answer, object_type, picks, verify};
@@ -44,6 +44,19 @@ pub(super) enum Message<'a> {
 pub(super) enum Got<'a> {
     Result(&'a Json),
     Error { code: &'a str, description: &'a str },
+}
+
+impl<'a> Got<'a> {
+    /// What an answer frame says; `None` for a CALL.
+    fn of(frame: &'a Frame) -> Option<Self> {
+        match frame {
+            Frame::Call { .. } => None,
+            Frame::CallResult { payload, .. } => Some(Self::Result(payload)),
+            Frame::CallError {
+                code, description, ..
+            } => Some(Self::Error { code, description }),
+        }
+    }
 }
 
 /// How eagerly lines take.
@@ -533,6 +546,10 @@ impl Item {
                 let sent = send.sent.as_ref().map(|(_, _, at)| *at);
                 (sent, sent.map(|at| at + self.answer_time(cx)))
             }
+            Node::Raw(raw) => {
+                let sent = raw.sent.as_ref().map(|(_, _, at)| *at);
+                (sent, sent.map(|at| at + self.answer_time(cx)))
+            }
             _ => (None, None),
         };
         cx.line_met_in_time(self, true, since, until);
@@ -591,6 +608,16 @@ impl Item {
                 }
                 true
             }
+            Node::Raw(raw) => {
+                let mine = raw
+                    .sent
+                    .as_ref()
+                    .is_some_and(|(c, i, _)| *c == conn && i.as_deref() == Some(id));
+                if mine {
+                    self.take_raw_answer((conn, id), action, got, cx);
+                }
+                mine
+            }
             Node::AnyOrder(members) => members.iter_mut().any(|m| m.answered(message, cx)),
             Node::InOrder(seq) | Node::Optional(seq) => seq.answered(message, cx),
             Node::Either(e) => match e.chosen {
@@ -609,6 +636,42 @@ impl Item {
                 mine
             }
             Node::Config(config) => config.answered(conn, id, got, cx),
+            _ => false,
+        }
+    }
+
+    /// An answer to a frame of ours: as its answer line says, or any where there is none.
+    fn take_raw_answer(&mut self, (conn, id): (u32, &str), action: &str, got: Got<'_>, cx: &mut Cx) {
+        let mut line = self.answer_line();
+        if let Kind::Answer(answer) = &line.stmt.kind {
+            let forms = answer.forms.clone();
+            let result = match_answer(&forms, got, action, self.frame, cx);
+            line.take_answer(result, (conn, id), action, got, cx);
+        }
+        if !cx.failed() {
+            self.finish(cx.now());
+        }
+    }
+
+    /// An answer that belongs to no CALL, offered to a `raw` line whose frame was none.
+    fn raw_answered(&mut self, conn: u32, frame: &Frame, cx: &mut Cx) -> bool {
+        match &mut self.node {
+            Node::Raw(raw) => {
+                let mine = raw
+                    .sent
+                    .as_ref()
+                    .is_some_and(|(c, id, _)| *c == conn && id.is_none());
+                if let (true, Some(got)) = (mine, Got::of(frame)) {
+                    self.take_raw_answer((conn, frame.id()), "", got, cx);
+                }
+                mine
+            }
+            Node::InOrder(seq) | Node::Optional(seq) => seq.raw_answered(conn, frame, cx),
+            Node::Either(e) => match e.chosen {
+                Some(chosen) => e.branches[chosen].1.raw_answered(conn, frame, cx),
+                None => false,
+            },
+            Node::Many(many) => many.open.iter_mut().any(|s| s.raw_answered(conn, frame, cx)),
             _ => false,
         }
     }
@@ -647,6 +710,11 @@ impl Seq {
             }
         }
         false
+    }
+
+    /// Offers an answer that belongs to no CALL to the `raw` line whose frame was none.
+    pub(super) fn raw_answered(&mut self, conn: u32, frame: &Frame, cx: &mut Cx) -> bool {
+        (self.phase..self.next).any(|i| self.items[i].open() && self.items[i].raw_answered(conn, frame, cx))
     }
 
     /// True when the first line was written with its picks in parentheses.

@@ -76,6 +76,11 @@ impl Item {
                 (None, _) => Some(self.armed? + cx.timeout("reboot", 120)),
                 _ => None,
             },
+            Node::Raw(raw) => match (&raw.sent, raw.sending) {
+                (_, Sending::Until(time)) => Some(time),
+                (Some((_, _, at)), _) => Some(*at + self.answer_time(cx)),
+                (None, _) => Some(self.armed? + cx.timeout("reboot", 120)),
+            },
             Node::Answered(..) => Some(clock? + cx.timeout("message", 30)),
             Node::ExpectConnect(_) => self.latest("Connect", clock, cx),
             Node::ExpectTransfer(expect) => self.latest(&expect.call.action.text, clock, cx),
@@ -208,28 +213,60 @@ impl Item {
                         }
                     }
                     (None, _) if late => {
-                        let text = format!("{action} could not be sent: the device has no connection");
-                        let verdict = if cx.away_asked {
-                            Verdict::Fail
-                        } else {
-                            Verdict::Inconclusive
-                        };
-                        let item = self.clone();
-                        cx.stop(&item, verdict, "away", text);
+                        self.unsent(&action, cx);
                     }
                     _ => {}
+                }
+            }
+            Node::Raw(raw) if !matches!(raw.sending, Sending::Until(_)) => {
+                let (sent, action) = (raw.sent.is_some(), raw.action.clone());
+                if self.deadline(clock, cx).is_some_and(|d| cx.over(d)) {
+                    self.raw_late(sent, action.as_deref(), cx);
                 }
             }
             _ => {}
         }
     }
 
+    /// The time of a `raw` line is over.
+    fn raw_late(&mut self, sent: bool, action: Option<&str>, cx: &mut Cx) {
+        if !sent {
+            return self.unsent("the frame", cx);
+        }
+        // Where no line asks for an answer, whether one was due is for the rules to say.
+        if self.wants_silence() {
+            cx.line_met(&self.answer_line(), true);
+        } else if !self.answers().is_empty() {
+            self.answer_line().missing(action, "an answer to the frame", cx);
+        }
+        if !cx.failed() {
+            self.finish(cx.now());
+        }
+    }
+
+    /// Ends the story where something of ours could not be sent.
+    fn unsent(&self, what: &str, cx: &mut Cx) {
+        let text = format!("{what} could not be sent: the device has no connection");
+        let verdict = if cx.away_asked {
+            Verdict::Fail
+        } else {
+            Verdict::Inconclusive
+        };
+        cx.stop(self, verdict, "away", text);
+    }
+
+    /// The answer lines of what we sent.
+    fn answers(&self) -> &[std::sync::Arc<plugfest_case::ir::Stmt>] {
+        match &self.node {
+            Node::Send(send) => &send.answers,
+            Node::Raw(raw) => &raw.answers,
+            _ => &[],
+        }
+    }
+
     /// A line that asks for no answer at all.
     fn wants_silence(&self) -> bool {
-        let Node::Send(send) = &self.node else {
-            return false;
-        };
-        send.answers.iter().any(|s| match &s.kind {
+        self.answers().iter().any(|s| match &s.kind {
             Kind::Answer(a) => a.forms.iter().any(|f| matches!(f, AnswerForm::Silence)),
             _ => false,
         })
@@ -238,9 +275,7 @@ impl Item {
     /// The answer line of a CALL of ours, or the CALL line itself.
     pub(super) fn answer_line(&self) -> Self {
         let mut line = self.clone();
-        if let Node::Send(send) = &self.node
-            && let Some(stmt) = send.answers.iter().find(|s| matches!(s.kind, Kind::Answer(_)))
-        {
+        if let Some(stmt) = self.answers().iter().find(|s| matches!(s.kind, Kind::Answer(_))) {
             line.stmt = std::sync::Arc::clone(stmt);
         }
         line
@@ -413,6 +448,7 @@ impl Item {
             Node::Transfer(own) => format!("the {} to end", own.call.action.text),
             Node::Send(send) if send.sent.is_some() => format!("the answer to {}", send.call.action.text),
             Node::Send(send) => format!("sending {}", send.call.action.text),
+            Node::Raw(raw) if raw.sent.is_some() => "the answer to a frame".to_owned(),
             Node::Perform(verb, _) => format!("{} to be done", verb.name.text),
             Node::Wait(_) => "time to pass".to_owned(),
             Node::Never(calls, ..) => {

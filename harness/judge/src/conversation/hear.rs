@@ -1,7 +1,7 @@
 //! What the conversation makes of a message and of every other event.
 
 use plugfest_protocol::{Json, Object};
-use plugfest_trace::{Event, Head, Outcome as DriverOutcome, What};
+use plugfest_trace::{Cause, Event, Head, Outcome as DriverOutcome, What};
 
 use super::claim::{Got, Message, Pass};
 use super::context::Cx;
@@ -41,7 +41,10 @@ impl Conversation {
                 action,
                 payload,
             } => {
-                self.call_of_ours(conn, id, action, payload);
+                // What a `raw` line sent is no other line's.
+                if self.raw != Some(self.cx.seq) {
+                    self.call_of_ours(conn, id, action, payload);
+                }
             }
             Seen::Answer {
                 conn,
@@ -92,7 +95,26 @@ impl Conversation {
                 from: Dut,
                 frame,
             } => {
-                self.second(conn, frame.id(), true);
+                let answers_raw = self.running() && self.seq.raw_answered(conn, frame, &mut self.cx);
+                if !answers_raw {
+                    self.second(conn, frame.id(), true);
+                }
+            }
+            Seen::Event(Event {
+                what:
+                    What::Frame {
+                        conn,
+                        from: Us,
+                        opcode: 1,
+                        data,
+                        cause: Some(Cause::Story),
+                        ..
+                    },
+                ..
+            }) => {
+                if self.seq.raw_sent(*conn, data.text(), &mut self.cx) {
+                    self.raw = Some(self.cx.seq);
+                }
             }
             _ => {}
         }

@@ -87,8 +87,8 @@ pub enum Command {
         /// The place.
         url: String,
     },
-    /// Send this text as one frame.
-    Raw(String),
+    /// Send this as one text frame, with a message id for each [`plugfest_case::raw::FRESH_ID`].
+    Raw(Vec<u8>),
     /// Set a configuration value of the side that we play; `null` is its ordinary value.
     SetModel {
         /// The key.

@@ -69,6 +69,8 @@ pub(crate) struct Conversation {
     began: Option<Timestamp>,
     /// So many messages had taken lines when the body ended.
     taken_by_body: usize,
+    /// The event that carried the frame of the last `raw` line.
+    raw: Option<u64>,
 }
 
 impl Conversation {
@@ -112,6 +114,7 @@ impl Conversation {
             open_calls: 0,
             began: None,
             taken_by_body: 0,
+            raw: None,
         }
     }
 

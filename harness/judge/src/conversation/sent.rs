@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use plugfest_case::ir::{AnswerForm, Kind, WelcomeForm};
-use plugfest_protocol::{Json, Part};
+use plugfest_protocol::{Frame, Json, Part, read_frame};
 use plugfest_trace::Outcome;
 
 use super::context::Cx;
@@ -17,6 +17,11 @@ impl Seq {
     pub(super) fn sent(&mut self, conn: u32, id: &str, action: &str, payload: &Json, cx: &mut Cx) -> bool {
         (self.phase..self.next)
             .any(|i| self.items[i].open() && self.items[i].sent(conn, id, action, payload, cx))
+    }
+
+    /// A frame went out because of a line; true if that was a `raw` line. `None` is a frame of which no text was kept.
+    pub(super) fn raw_sent(&mut self, conn: u32, text: Option<&str>, cx: &mut Cx) -> bool {
+        (self.phase..self.next).any(|i| self.items[i].open() && self.items[i].raw_sent(conn, text, cx))
     }
 
     /// An answer of ours went out.
@@ -102,6 +107,35 @@ impl Item {
                 .into_iter()
                 .any(|seq| seq.sent(conn, id, action, payload, cx)),
         }
+    }
+
+    fn raw_sent(&mut self, conn: u32, text: Option<&str>, cx: &mut Cx) -> bool {
+        let now = cx.now();
+        let Node::Raw(raw) = &mut self.node else {
+            return inner(&mut self.node)
+                .into_iter()
+                .any(|seq| seq.raw_sent(conn, text, cx));
+        };
+        if raw.sending != Sending::Commanded || raw.sent.is_some() {
+            return false;
+        }
+        let read = text.and_then(|text| read_frame(cx.story.edition, text).frame);
+        let (id, action) = match read {
+            Some(Frame::Call { id, action, .. }) => (Some(id), Some(action)),
+            _ => (None, None),
+        };
+        // A line beside it may have sent a CALL of its own. Of a frame that is too long no text is kept.
+        if text.is_some() && action != raw.action {
+            return false;
+        }
+        raw.sending = Sending::Done;
+        raw.sent = Some((conn, id, now));
+        let over = raw.answers.is_empty() && !raw.waits;
+        bind_message(cx, self, &Json::Object(plugfest_protocol::Object::new()), now);
+        if over {
+            self.finish(now);
+        }
+        true
     }
 
     fn replied(&mut self, conn: u32, id: &str, action: &str, payload: Option<&Json>, cx: &mut Cx) -> bool {

@@ -1,12 +1,13 @@
 //! What the played side says: its CALLs and answers, made from the words of their lines.
 
 use plugfest_case::ir::{AnswerForm, Kind, Pattern};
-use plugfest_protocol::{Json, Object};
+use plugfest_case::raw::from_hex;
+use plugfest_protocol::{Frame, Json, Object, read_frame};
 
 use super::Command;
 use super::context::Cx;
 use super::pattern::Overlay;
-use super::tree::{AnswerLink, Expect, Send, Sending};
+use super::tree::{AnswerLink, Expect, Raw, Send, Sending};
 use super::value::ValueError;
 
 impl Expect {
@@ -60,6 +61,32 @@ impl Send {
             action: self.call.action.text.clone(),
             overlay,
         });
+        self.sending = Sending::Commanded;
+        Ok(())
+    }
+}
+
+impl Raw {
+    pub(super) fn command(&mut self, frame: super::scope::FrameId, cx: &mut Cx) -> Result<(), ValueError> {
+        let value = cx.values.evaluate(&self.text, frame)?;
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let bytes = if self.bytes {
+            from_hex(&text).ok_or(ValueError::NotBytes)?
+        } else {
+            text.into_bytes()
+        };
+        match str::from_utf8(&bytes).map(|text| read_frame(cx.story.edition, text)) {
+            Ok(read) => {
+                if let Some(Frame::Call { action, .. }) = read.frame {
+                    cx.away_asked |= cx.story.dialect.may_disconnect(&action);
+                    self.action = Some(action);
+                    self.waits = read.flaws.is_empty();
+                }
+            }
+            // A peer gives up the connection on what is no UTF-8 (RFC 6455 8.1).
+            Err(_) => cx.away_asked = true,
+        }
+        cx.commands.push(Command::Raw(bytes));
         self.sending = Sending::Commanded;
         Ok(())
     }

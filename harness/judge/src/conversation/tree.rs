@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use plugfest_case::ir::{
-    Answer, Branch, Call, Given, Kind, Link, Many, NeverScope, Stmt, Until, Verb, Welcome, is_transfer,
+    Answer, Branch, Call, Expr, Given, Kind, Link, Many, NeverScope, ObjectPattern, Speaker, Stmt, Until,
+    Verb, Welcome, Word, is_transfer,
 };
-use plugfest_protocol::{Json, Timestamp};
+use plugfest_protocol::{Frame, Json, Timestamp, read_frame};
 
 use super::context::Cx;
 use super::scope::FrameId;
@@ -84,7 +85,7 @@ pub(super) enum Node {
     /// `check`
     Check,
     /// `raw`
-    Raw(Sending),
+    Raw(Raw),
     /// `do STATE`
     Reach(Box<Reach>),
     /// `config(…)`
@@ -159,6 +160,21 @@ pub(super) struct Send {
     pub(super) sent: Option<(u32, String, Timestamp)>,
     /// The answer is claimed by a branch below, under this link.
     pub(super) link: Option<u32>,
+}
+
+/// A frame of ours as it stands in the case.
+#[derive(Debug, Clone)]
+pub(super) struct Raw {
+    pub(super) text: plugfest_case::ir::Expr,
+    pub(super) bytes: bool,
+    pub(super) answers: Vec<Arc<Stmt>>,
+    pub(super) sending: Sending,
+    /// The action, where it reads as a CALL.
+    pub(super) action: Option<String>,
+    /// Connection, message id where it reads as a CALL, and moment.
+    pub(super) sent: Option<(u32, Option<String>, Timestamp)>,
+    /// It is a CALL without flaw: whatever is answered to it, an answer is waited for.
+    pub(super) waits: bool,
 }
 
 /// Which CALL a free-standing answer belongs to.
@@ -380,7 +396,7 @@ fn unroll(
                     unroll(&way.body, phrase_src, inner, listed, cx, out)?;
                 }
             }
-            Kind::Call(_) | Kind::Connect(_) => {
+            Kind::Call(_) | Kind::Connect(_) | Kind::Raw { .. } => {
                 let answers = rest.iter().take_while(|s| belongs(s)).count();
                 let (own, after) = rest.split_at(answers);
                 rest = after;
@@ -487,9 +503,47 @@ fn exchange(
                 })
             }
         }
+        Kind::Raw { speaker, bytes, text } if !cx.is_dut(speaker) => Node::Raw(Raw {
+            text: text.clone(),
+            bytes: *bytes,
+            answers,
+            sending: Sending::Idle,
+            action: None,
+            sent: None,
+            waits: false,
+        }),
+        Kind::Raw { speaker, bytes, text } if !*bytes => heard_raw(speaker, text, answers, frame, cx),
         _ => Node::Nothing,
     };
     Item::new(Arc::new(stmt.clone()), src, frame, listed, node)
+}
+
+/// A frame of the case as the other side of a self-play hears it: a CALL takes this line and no other one.
+fn heard_raw(speaker: &Speaker, text: &Expr, answers: Vec<Arc<Stmt>>, frame: FrameId, cx: &Cx) -> Node {
+    let text = cx.values.evaluate(text, frame);
+    let read = text
+        .ok()
+        .and_then(|text| text.as_str().map(|text| read_frame(cx.story.edition, text).frame));
+    let Some(Some(Frame::Call { action, .. })) = read else {
+        return Node::Nothing;
+    };
+    let action = Word {
+        text: action,
+        span: speaker.span,
+    };
+    Node::Expect(Expect {
+        call: Call {
+            speaker: speaker.clone(),
+            action,
+            picks: Some(ObjectPattern::default()),
+            payload: ObjectPattern::default(),
+        },
+        answers,
+        prompt: Prompt::None,
+        taken: None,
+        reply: Sending::Idle,
+        link: None,
+    })
 }
 
 fn node(stmt: &Stmt, src: usize, frame: FrameId, listed: bool, cx: &mut Cx) -> Result<Node, ValueError> {
@@ -514,8 +568,6 @@ fn node(stmt: &Stmt, src: usize, frame: FrameId, listed: bool, cx: &mut Cx) -> R
         Kind::Link(link) => Node::Link(*link, false),
         Kind::Wait { .. } => Node::Wait(None),
         Kind::Check(_) => Node::Check,
-        Kind::Raw { speaker, .. } if cx.is_dut(speaker) => Node::Nothing,
-        Kind::Raw { .. } => Node::Raw(Sending::Idle),
         Kind::Do(Given::State(reference)) => Node::Reach(Box::new(Reach {
             reference: reference.clone(),
             header: false,
@@ -592,6 +644,7 @@ fn node(stmt: &Stmt, src: usize, frame: FrameId, listed: bool, cx: &mut Cx) -> R
         Kind::Never(never) => Node::Never(never.calls.clone(), never.scope.clone(), None),
         Kind::Welcome(_)
         | Kind::Call(_)
+        | Kind::Raw { .. }
         | Kind::Connect(_)
         | Kind::Each { .. }
         | Kind::Repeat { .. }

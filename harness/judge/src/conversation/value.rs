@@ -8,6 +8,9 @@ use plugfest_protocol::{Json, Number, Object, Timestamp};
 
 use super::scope::{FrameId, Scopes};
 
+/// A text that is put together by repetition has at most so many bytes.
+const MAX_TEXT: usize = 32 << 20;
+
 /// What an expression may look at.
 #[derive(Debug, Clone)]
 pub(super) struct Values {
@@ -33,6 +36,9 @@ pub enum ValueError {
     /// The operands do not go together.
     #[error("{0} cannot be computed")]
     NotANumber(String),
+    /// A text that should be bytes in hex is none.
+    #[error("the text of a `raw … bytes` is no hex")]
+    NotBytes,
     /// The native value is not known to this version.
     #[error("native value {0}(…) is not known")]
     NoNative(String),
@@ -172,6 +178,18 @@ fn combine(op: BinaryOp, left: &Json, right: &Json) -> Result<Json, ValueError> 
     }
     if let (BinaryOp::Add, Some(a), Some(b)) = (op, left.as_str(), right.as_str()) {
         return Ok(Json::from(format!("{a}{b}")));
+    }
+    if let (BinaryOp::Mul, Some(text), Some(times)) = (op, left.as_str(), right.as_i64()) {
+        let times = usize::try_from(times).map_err(|_| bad())?;
+        let fits = text
+            .len()
+            .checked_mul(times)
+            .is_some_and(|bytes| bytes <= MAX_TEXT);
+        return if fits {
+            Ok(Json::from(text.repeat(times)))
+        } else {
+            Err(bad())
+        };
     }
     let (a, b) = (
         left.as_decimal().ok_or_else(bad)?,

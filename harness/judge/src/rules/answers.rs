@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use plugfest_protocol::{
-    Edition, Fault, Frame, Json, Part, Role, Severity, Violation, ViolationClass, expected, validate,
+    Edition, Fault, Frame, FrameFlawKind, Json, Part, Role, Severity, Violation, ViolationClass, expected,
+    validate,
 };
 use plugfest_trace::{Cause, Party, What};
 
@@ -57,9 +58,9 @@ pub(super) static RULES: &[Entry] = &[
         level: Level::Must,
         editions: OCPP16,
         explain: "A request whose content does not meet the requirements for a proper message is answered with a \
-                  CALLERROR, not with a CALLRESULT: a CALLRESULT tells the sender that all was well. Overlong strings, \
-                  unknown and doubled members and integers written as 1.0 are often tolerated on purpose; accepting \
-                  them is a warning. Values that only the text of the standard forbids (connector 0 for a remote \
+                  CALLERROR, not with a CALLRESULT: a CALLRESULT tells the sender that all was well. Overlong strings \
+                  and unknown members are often tolerated on purpose; accepting them is a warning. What the documents \
+                  disagree on (a member twice, an integer written as 1.0) is not judged. Values that only the text of the standard forbids (connector 0 for a remote \
                   start) may be refused in a regular response and are not judged here.",
     }),
     Entry::both::<ForbiddenAccepted>(RuleInfo {
@@ -127,7 +128,12 @@ impl Tainted {
             return;
         };
         let key = (conn, id.clone());
-        if self.seen.insert(key.clone(), ()).is_some() || !flaws.is_empty() {
+        // What is wrong with the payload alone leaves no doubt which CALL is answered.
+        let broken = flaws.iter().any(|flaw| {
+            use FrameFlawKind::{DuplicateKey, PayloadNotObject, PayloadNull};
+            !matches!(flaw.kind, DuplicateKey | PayloadNotObject | PayloadNull)
+        });
+        if self.seen.insert(key.clone(), ()).is_some() || broken {
             self.tainted.insert(key, ());
         }
     }
@@ -153,7 +159,7 @@ impl Check for Missing {
             if age <= timeout || !is_own(context, call.conn) || !self.reported.insert(call.seq) {
                 continue;
             }
-            if excused || self.tainted.has(call.conn, &call.id) {
+            if excused || self.tainted.has(call.conn, &call.id) || is_doubled(context, call) {
                 continue;
             }
             let message = format!("{} was not answered", call.action);
@@ -167,6 +173,13 @@ impl Check for Missing {
             self.reported.pop_first();
         }
     }
+}
+
+/// True for a payload with a key twice: a reader may refuse the JSON as a whole and then has no id to answer to.
+fn is_doubled(context: &Context<'_>, call: &OpenCall) -> bool {
+    validate(context.edition, &call.action, Part::Request, &call.payload)
+        .iter()
+        .any(|violation| violation.class == ViolationClass::DuplicateKey)
 }
 
 /// Second answers.

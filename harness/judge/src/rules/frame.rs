@@ -1,6 +1,6 @@
 //! Frame grammar: what a text frame of OCPP-J must look like, and the WebSocket layer below it.
 
-use plugfest_protocol::FrameFlawKind;
+use plugfest_protocol::{Frame, FrameFlawKind};
 use plugfest_trace::{Party, What};
 
 use super::support::{Check, EVERY, Entry, OCPP16, short};
@@ -341,10 +341,12 @@ struct Grammar;
 impl Check for Grammar {
     const WANTS: u8 = Wants::FRAME;
 
-    fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let Seen::Frame {
+            conn,
             from: Party::Dut,
             text,
+            frame,
             flaws,
             ..
         } = seen
@@ -354,6 +356,9 @@ impl Check for Grammar {
         let title = out.info().title;
         let name = out.info().id;
         for flaw in flaws {
+            if is_of_id(flaw.kind) && frame.is_some_and(|frame| echoes(context, conn, frame)) {
+                continue;
+            }
             // A code that is no string is no known code either: one finding is enough.
             let told = flaw.kind == FrameFlawKind::CodeUnknown
                 && flaws
@@ -368,6 +373,17 @@ impl Check for Grammar {
             }
         }
     }
+}
+
+fn is_of_id(kind: FrameFlawKind) -> bool {
+    use FrameFlawKind::{IdEmpty, IdNotString, IdTooLong, LoneSurrogate};
+    matches!(kind, IdEmpty | IdNotString | IdTooLong | LoneSurrogate)
+}
+
+/// True for an answer to a CALL of ours: that its id is wrong is our doing (OCPP-1.6J 4.1.4 wants the same one back).
+fn echoes(context: &Context<'_>, conn: u32, frame: &Frame) -> bool {
+    let mut ours = context.ledger.open_from(conn, Party::Us);
+    !matches!(frame, Frame::Call { .. }) && ours.any(|call| call.id == frame.id())
 }
 
 fn is(kind: FrameFlawKind, rule: &str) -> bool {

@@ -53,6 +53,8 @@ pub(super) static RULES: &[Entry] = &[
 #[derive(Debug, Default)]
 struct Closed {
     said: BTreeMap<u32, Timestamp>,
+    /// When we last broke WebSocket itself.
+    broken: BTreeMap<u32, Timestamp>,
     away: Away,
 }
 
@@ -77,7 +79,7 @@ impl Check for Closed {
                     opcode,
                     ..
                 } if *opcode != 9 && *opcode != 10 => {
-                    self.said.remove(conn);
+                    self.broken.insert(*conn, context.at);
                 }
                 What::Closing {
                     conn,
@@ -92,6 +94,7 @@ impl Check for Closed {
                 } => self.ended(context, *conn, None, out),
                 What::Closed { conn, .. } => {
                     self.said.remove(conn);
+                    self.broken.remove(conn);
                 }
                 _ => {}
             }
@@ -105,6 +108,10 @@ impl Closed {
         let Some(said) = self.said.remove(&conn) else {
             return;
         };
+        let broken = self.broken.remove(&conn);
+        if broken.is_some_and(|broken| context.at.since(broken) <= SOON) {
+            return;
+        }
         let gap = context.at.since(said);
         let refused = matches!(fact(context, "boot"), Some("Rejected"));
         let link = context.ledger.links().get(&conn);

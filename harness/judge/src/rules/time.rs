@@ -7,7 +7,7 @@ use plugfest_protocol::{Json, Timestamp};
 use plugfest_trace::{Party, What};
 
 use super::support::{
-    Away, Bounded, Check, Entry, OCPP16, clock_tolerance, fact, instant, number_fact, shown, text,
+    Away, Bounded, Check, Entry, OCPP16, clock_tolerance, fact, instant, number_fact, shown, status, text,
 };
 use crate::finding::Level;
 use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
@@ -327,6 +327,8 @@ impl Check for HeartbeatLate {
 #[derive(Debug, Default)]
 struct HeartbeatEarly {
     last: Option<Last>,
+    /// Heartbeats that were asked for and promised, and have not come yet.
+    promised: u32,
 }
 
 #[derive(Debug)]
@@ -352,6 +354,10 @@ impl Check for HeartbeatEarly {
                     at: context.at,
                     answered: false,
                 });
+                if self.promised > 0 {
+                    self.promised -= 1;
+                    return;
+                }
                 let last = last.filter(|last| last.answered && last.conn == conn);
                 let (Some(last), Some(interval)) = (last, interval(context)) else {
                     return;
@@ -373,6 +379,17 @@ impl Check for HeartbeatEarly {
                 if let Some(last) = &mut self.last {
                     last.answered = true;
                 }
+            }
+            Seen::Answer {
+                from: Party::Dut,
+                call,
+                answer,
+                ..
+            } if call.action.ends_with("TriggerMessage")
+                && text(&call.payload, "requestedMessage") == Some("Heartbeat") =>
+            {
+                // The number is bounded by what we ask for.
+                self.promised += u32::from(status(&answer) == Some("Accepted"));
             }
             // A new interval, or a trigger: what came before counts no more.
             Seen::Answer { call, .. } if call.action == "BootNotification" => self.last = None,

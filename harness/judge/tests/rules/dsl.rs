@@ -11,7 +11,7 @@
 //! on N                                 what follows happens on connection N
 //! refused STATUS [offer=A,B] [flaw=F]  it did not
 //! closed dut|us HOW    closing dut|us CODE [FLAW]    link OP    process WHAT    ask VERB [ARGS]    tick    end
-//! dut ACTION JSON      dut => JSON     dut =! CODE WORDS       dut raw TEXT       dut ping|pong|binary WORD
+//! dut ACTION JSON      dut => JSON     dut =! CODE WORDS       dut raw TEXT       dut ping|pong|binary|bytes WORD
 //! wait SECONDS                         time goes by
 //! boots    reports N STATUS [ERROR]    starts N TAG ID METER    stops ID METER [REASON]    beats
 //! ```
@@ -429,10 +429,11 @@ impl Scribe {
         let (mut opcode, mut data) = (1, None);
         let text = match word {
             "raw" => rest.to_owned(),
-            "ping" | "pong" | "binary" => {
+            "ping" | "pong" | "binary" | "bytes" => {
                 opcode = match word {
                     "ping" => 9,
                     "pong" => 10,
+                    "bytes" => 1,
                     _ => 2,
                 };
                 data = Some(Data::Bytes {

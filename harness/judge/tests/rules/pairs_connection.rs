@@ -294,6 +294,25 @@ pub(crate) const PAIRS: &[Pair] = &[
         - us ping AA==
         + closing dut 1007"#,
     ),
+    // What breaks WebSocket itself excuses, and so does what we said before the DUT had read it.
+    station(
+        "liveness/closed-after-frame",
+        r#"up
+        fact boot "Accepted"
+        - us bytes W8MoXQ==
+        us GetConfiguration {}
+        closed dut eof"#,
+    ),
+    // But not for ever.
+    csms(
+        "liveness/closed-after-frame",
+        r#"up
+        fact boot "Accepted"
+        us bytes W8MoXQ==
+        + wait 3
+        us Heartbeat {}
+        closed dut eof"#,
+    ),
     station(
         "liveness/probe",
         r#"up

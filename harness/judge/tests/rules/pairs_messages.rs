@@ -105,6 +105,15 @@ pub(crate) const PAIRS: &[Pair] = &[
         - dut =! NotImplemented
         + dut => {}"#,
     ),
+    // No object stands for the payload: it is plain all the same which CALL is answered.
+    station(
+        "answers/invalid-accepted",
+        r#"up
+        fact boot "Accepted"
+        us ClearCache []
+        - dut =! FormationViolation
+        + dut => {"status":"Accepted"}"#,
+    ),
     station(
         "answers/valid-refused",
         r#"up

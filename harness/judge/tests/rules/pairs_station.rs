@@ -146,6 +146,20 @@ pub(crate) const PAIRS: &[Pair] = &[
         + wait 20
         beats"#,
     ),
+    // One that was promised to a trigger comes when it comes, also behind the next trigger.
+    station(
+        "time/heartbeat-early",
+        r#"up
+        fact boot "Accepted"
+        fact heartbeat 60
+        us TriggerMessage {"requestedMessage":"Heartbeat"}
+        dut => {"status":"Accepted"}
+        us TriggerMessage {"requestedMessage":"Heartbeat"}
+        beats
+        - dut => {"status":"Accepted"}
+        + dut => {"status":"Rejected"}
+        beats"#,
+    ),
     station(
         "time/heartbeat-flood",
         r#"up

@@ -137,6 +137,16 @@ pub(crate) const TRACES: &[(&str, &str, &str)] = &[
         us => {}"#,
     ),
     (
+        "the id of an answer is the sender's, however long or empty",
+        "csms",
+        r#"up
+        fact boot "Accepted"
+        us#1234567890123456789012345678901234567 Heartbeat {}
+        dut =! FormationViolation
+        us raw [2,"","Heartbeat",{"x":1}]
+        dut raw [4,"","FormationViolation","",{}]"#,
+    ),
+    (
         "a retry may keep its id",
         "station",
         r#"up

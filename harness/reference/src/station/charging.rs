@@ -117,7 +117,10 @@ impl Device {
         let (Some(unit), Some(connector)) = (unit, whole("connectorId")) else {
             return rejected();
         };
-        let Some(duration) = whole("duration").filter(|duration| *duration > 0 && !numbers.is_empty()) else {
+        // An integer has 32 bits (the WSDL's xs:int); the answer would have to say this one again.
+        let sane = |duration: &i64| (1..=i64::from(i32::MAX)).contains(duration);
+        let Some(duration) = whole("duration").filter(|duration| sane(duration) && !numbers.is_empty())
+        else {
             return rejected();
         };
         let start = self.second();

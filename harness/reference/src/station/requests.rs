@@ -329,6 +329,10 @@ impl Device {
 
     fn trigger(&mut self, request: &Json) -> &'static str {
         let connector = whole(request, "connectorId");
+        // 0 is no connector here (6.51): what concerns the whole station is asked for without one.
+        if connector.is_some_and(|connector| connector < 1) {
+            return "Rejected";
+        }
         match request.get("requestedMessage").and_then(Json::as_str) {
             // Errata 3.35: once accepted, another BootNotification would only confuse.
             Some("BootNotification") if self.registration == Registration::Accepted => "Rejected",
@@ -358,7 +362,6 @@ impl Device {
     fn trigger_statuses(&mut self, connector: Option<i64>) -> &'static str {
         match connector {
             None => (0..=self.connectors.len()).for_each(|number| self.trigger_status(number)),
-            Some(0) => self.trigger_status(0),
             Some(connector) => match self.known_number(connector) {
                 Some(number) => self.trigger_status(number),
                 None => return "Rejected",
