@@ -104,6 +104,7 @@ impl Dressed {
             yes("LocalAuthListManagement", makeup.local_list),
             yes("Reservation", makeup.reservations.possible()),
             yes("reserve_zero", makeup.reservations == Reservations::Anywhere),
+            yes("http_files", makeup.firmware),
             yes("current_limits", makeup.smart_charging.current()),
             yes("power_limits", makeup.smart_charging.power()),
             yes("current_meter", true),
@@ -146,25 +147,37 @@ impl Dressed {
         self.makeup.connectors
     }
 
-    /// Switches a station of this make-up on; it dials the hub. The task ends when it is dropped.
-    pub(crate) fn start(&self, dialer: Dialer, start: Timestamp, seed: u64) -> Result<Running, String> {
+    /// Switches a station of this make-up on; it dials the hub, and `files` for every file server. The task ends when it is dropped.
+    pub(crate) fn start(
+        &self,
+        dialer: Dialer,
+        files: Dialer,
+        start: Timestamp,
+        seed: u64,
+    ) -> Result<Running, String> {
         let mut config = station::Config::new(IDENTITY, start);
         config.makeup = self.makeup.clone();
         config.seed = seed;
         config.timing.start_up = Duration::from_millis(200);
         config.timing.power_off = Duration::from_millis(500);
-        let dial = move || -> futures_util::future::BoxFuture<'static, std::io::Result<plugfest_reference::BoxStream>> {
-            let dialer = dialer.clone();
-            Box::pin(async move {
-                let (stream, _) = dialer.dial().await?;
-                Ok(Box::new(stream) as plugfest_reference::BoxStream)
-            })
-        };
-        let (station, controls) = Station::new(config, dial).map_err(|e| e.to_string())?;
+        let (station, controls) =
+            Station::new(config, move || through(dialer.clone())).map_err(|e| e.to_string())?;
+        // There is one file server, whatever it is called.
+        let station = station.transferring(move |_: &str| through(files.clone()));
         let task = tokio::spawn(station.run());
         let driver = Driver::builtin(Arc::new(Hands { controls }));
         Ok(Running { task, driver })
     }
+}
+
+type Opening = futures_util::future::BoxFuture<'static, std::io::Result<plugfest_reference::BoxStream>>;
+
+/// A stream of ours as the reference devices take them.
+fn through(dialer: Dialer) -> Opening {
+    Box::pin(async move {
+        let (stream, _) = dialer.dial().await?;
+        Ok(Box::new(stream) as plugfest_reference::BoxStream)
+    })
 }
 
 /// An embedded device that runs, and its hands or operator.

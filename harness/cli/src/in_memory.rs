@@ -228,9 +228,11 @@ async fn against_device(
         },
         (_, None) => return Err("the listener has no address".to_owned()),
     };
+    let files_hub = MemoryHub::default();
     let (device, source, pics) = match &ticket.dressed {
         Some(dressed) => {
-            let device = dressed.start(dialer, start, seed)?;
+            let files = Dialer::Memory(files_hub.clone());
+            let device = dressed.start(dialer, files, start, seed)?;
             (device, Source::listening(acceptor), dressed.pics())
         }
         None => {
@@ -241,7 +243,6 @@ async fn against_device(
         }
     };
     let mut lines = Lines::new(source, manners, seed);
-    let files_hub = MemoryHub::default();
     let mut file_server = match dut {
         "station" => {
             let acceptor = Listen::Memory(files_hub.clone()).bind().await;
