@@ -283,8 +283,11 @@ fn folder(wanted: Option<&Path>, start: Timestamp) -> Result<PathBuf, Failure> {
     };
     let traces = folder.join(TRACES);
     let entries = |path: &Path| fs::read_dir(path).map(|entries| entries.filter_map(Result::ok));
-    // A run that was killed has left its traces and no report.
-    let strange = |entry: fs::DirEntry| entry.file_name() != TRACES;
+    // A run that was killed has left its traces and what it had of its reports.
+    let strange = |entry: fs::DirEntry| {
+        let name = entry.file_name();
+        name != TRACES && !Format::ALL.iter().any(|format| name == format.file_name())
+    };
     let strangers = !folder.join(Format::Json.file_name()).exists()
         && entries(&folder).is_ok_and(|mut entries| entries.any(strange));
     if strangers && wanted.is_some() {
