@@ -98,6 +98,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         selection: Selection,
     },
+    /// Show what share of real defects the cases find: the reference devices with one defect at a time.
+    Mutants(Mutants),
     /// Lay out case and state files.
     Fmt {
         /// Files or folders; `-` reads standard input and writes standard output. `testcases/` where none is named.
@@ -333,6 +335,9 @@ pub(crate) struct StationDevice {
     /// The seed of everything random.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// A defect to have; `plugfest mutants --list` names them.
+    #[arg(long, value_name = "ID")]
+    pub(crate) defect: Option<String>,
     /// Read nothing from standard input, and run until a signal comes.
     #[arg(long)]
     pub(crate) detached: bool,
@@ -351,9 +356,44 @@ pub(crate) struct CsmsDevice {
     /// The heartbeat interval that stations are given.
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub(crate) heartbeat: u64,
+    /// A defect to have; `plugfest mutants --list` names them.
+    #[arg(long, value_name = "ID")]
+    pub(crate) defect: Option<String>,
     /// Read nothing from standard input, and run until a signal comes.
     #[arg(long)]
     pub(crate) detached: bool,
+}
+
+/// `plugfest mutants`
+#[derive(Debug, Args)]
+pub(crate) struct Mutants {
+    /// Defects by id; `*` stands for anything. All of them where none is named.
+    #[arg(value_name = "DEFECT")]
+    pub(crate) what: Vec<String>,
+    /// Only the defects of this side.
+    #[arg(long)]
+    pub(crate) role: Option<Role>,
+    /// The protocol.
+    #[arg(long, value_name = "NAME", default_value = "OCPP-1.6")]
+    pub(crate) protocol: String,
+    /// Derive defects that nobody listed from everything that the clean devices say.
+    #[arg(long)]
+    pub(crate) generic: bool,
+    /// List the defects and play nothing.
+    #[arg(long, conflicts_with_all = ["generic", "json"])]
+    pub(crate) list: bool,
+    /// Write the outcomes as an array of objects.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Quirks that are not noticed fail.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// How many may be played at the same time; as many as the machine has cores where it is left out.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs: Option<u32>,
+    /// The seed of everything random.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 /// `plugfest driver`

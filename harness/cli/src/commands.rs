@@ -18,6 +18,7 @@ mod init;
 mod judge;
 mod lint;
 mod list;
+mod mutants;
 
 mod prove;
 mod run;
@@ -67,6 +68,7 @@ fn dispatch(arguments: &Arguments, out: &mut Out) -> Result<u8, Failure> {
         Command::Init(init) => init::run(global, init, out),
         Command::Judge(judge) => judge::run(global, judge, out),
         Command::Lint(lint) => lint::run(lint, out),
+        Command::Mutants(arguments) => mutants::run(global, arguments, out),
         Command::List { selection, json } => list::run(global, selection, *json, out),
         Command::Prove { selection } => prove::run(global, selection, out),
         Command::Run(run) => run::run(global, run, out),

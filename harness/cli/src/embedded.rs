@@ -12,6 +12,8 @@ use plugfest_reference::csms::{self, Csms, Tag};
 use plugfest_reference::station::{self, Makeup, Reservations, SmartCharging, Station};
 use plugfest_trace::Outcome;
 
+use crate::mutants::Flaw;
+
 /// The identity of the embedded station.
 pub(crate) const IDENTITY: &str = "REFERENCE-1";
 
@@ -154,8 +156,11 @@ impl Dressed {
         files: Dialer,
         start: Timestamp,
         seed: u64,
+        flaw: &Flaw,
     ) -> Result<Running, String> {
         let mut config = station::Config::new(IDENTITY, start);
+        config.defect = flaw.defect;
+        config.slip.clone_from(&flaw.slip);
         config.makeup = self.makeup.clone();
         config.seed = seed;
         config.timing.start_up = Duration::from_millis(200);
@@ -201,8 +206,10 @@ impl Drop for Running {
 }
 
 /// Opens the embedded back office.
-pub(crate) fn csms(acceptor: Acceptor, values: &Json, start: Timestamp, seed: u64) -> Running {
+pub(crate) fn csms(acceptor: Acceptor, values: &Json, start: Timestamp, seed: u64, flaw: &Flaw) -> Running {
     let mut config = csms::Config::new(start);
+    config.defect = flaw.defect;
+    config.slip.clone_from(&flaw.slip);
     config.seed = seed;
     config.tags = tags(values);
     let office = Csms::new(config);

@@ -22,6 +22,7 @@ use plugfest_trace::Marker;
 use tokio::sync::watch;
 
 use crate::embedded::{self, Dressed, IDENTITY};
+use crate::mutants::Flaw;
 
 /// Where the file server of an embedded device stands: a name that no network has, inside the process.
 const FILES: &str = "http://files.invalid";
@@ -88,6 +89,28 @@ pub(crate) fn tickets(library: &Library, loaded: &Loaded, role: &str, repetition
     first.unwrap_or_default()
 }
 
+/// Plans one case for a station on every make-up behind the first that it applies to.
+pub(crate) fn tickets_elsewhere(library: &Library, loaded: &Loaded, role: &str) -> Vec<Ticket> {
+    if role == "csms" {
+        return Vec::new();
+    }
+    let on = |dressed: Dressed| {
+        let planned = plan(library, loaded, role, &dressed.pics(), None, 1);
+        let applies = planned.iter().all(|planned| planned.passed_over.is_none());
+        let ticket = move |planned| Ticket {
+            planned,
+            dressed: Some(dressed.clone()),
+        };
+        applies.then(|| planned.into_iter().map(ticket).collect::<Vec<_>>())
+    };
+    embedded::makeups()
+        .into_iter()
+        .filter_map(on)
+        .skip(1)
+        .flatten()
+        .collect()
+}
+
 /// Plays all tickets; events go to `sink` as they happen. Returns when everything is over.
 pub(crate) fn play_all(common: &Common<'_>, tickets: Vec<Ticket>, sink: &Sender<RunEvent>) {
     let queue: Mutex<VecDeque<(u32, Ticket)>> = Mutex::new((1..).zip(tickets).collect());
@@ -111,7 +134,7 @@ pub(crate) fn play_all(common: &Common<'_>, tickets: Vec<Ticket>, sink: &Sender<
                     drop(sink.send(RunEvent::Started { key, number }));
                     // On the paused clock nobody can watch anybody wait.
                     let listener = common.real.then(|| sink.clone());
-                    let result = play_one(common, &ticket, listener);
+                    let result = play_one(common, &ticket, &Flaw::default(), listener);
                     let failed = result.verdict == Verdict::Fail;
                     drop(sink.send(RunEvent::Finished(Box::new(result))));
                     if failed && common.fail_fast {
@@ -131,15 +154,26 @@ pub(crate) fn play_all(common: &Common<'_>, tickets: Vec<Ticket>, sink: &Sender<
 pub(crate) fn play_one(
     common: &Common<'_>,
     ticket: &Ticket,
+    flaw: &Flaw,
     listener: Option<Sender<RunEvent>>,
 ) -> CaseResult {
-    play_with(common, ticket, listener, &Driver::clone)
+    play_flawed(common, ticket, flaw, listener, &Driver::clone)
 }
 
 /// As [`play_one`], by hands that are made of those of the device.
 pub(crate) fn play_with(
     common: &Common<'_>,
     ticket: &Ticket,
+    listener: Option<Sender<RunEvent>>,
+    hands: &dyn Fn(&Driver) -> Driver,
+) -> CaseResult {
+    play_flawed(common, ticket, &Flaw::default(), listener, hands)
+}
+
+fn play_flawed(
+    common: &Common<'_>,
+    ticket: &Ticket,
+    flaw: &Flaw,
     listener: Option<Sender<RunEvent>>,
     hands: &dyn Fn(&Driver) -> Driver,
 ) -> CaseResult {
@@ -155,7 +189,7 @@ pub(crate) fn play_with(
     let broken = |why: String| passed_over(line, Verdict::Error, why, Clock::fixed_start(), &reproduce);
     match runtime {
         Ok(runtime) => runtime
-            .block_on(against_device(common, ticket, listener, hands, reproduce.clone()))
+            .block_on(against_device(common, ticket, flaw, listener, hands, reproduce.clone()))
             .unwrap_or_else(broken),
         Err(error) => broken(format!("no runtime could be made: {error}")),
     }
@@ -176,6 +210,7 @@ fn reproduce(ticket: &Ticket, common: &Common<'_>) -> String {
 async fn against_device(
     common: &Common<'_>,
     ticket: &Ticket,
+    flaw: &Flaw,
     listener: Option<Sender<RunEvent>>,
     hands: &dyn Fn(&Driver) -> Driver,
     reproduce: String,
@@ -232,11 +267,11 @@ async fn against_device(
     let (device, source, pics) = match &ticket.dressed {
         Some(dressed) => {
             let files = Dialer::Memory(files_hub.clone());
-            let device = dressed.start(dialer, files, start, seed)?;
+            let device = dressed.start(dialer, files, start, seed, flaw)?;
             (device, Source::listening(acceptor), dressed.pics())
         }
         None => {
-            let device = embedded::csms(acceptor, &values, start, seed);
+            let device = embedded::csms(acceptor, &values, start, seed, flaw);
             let requires = loaded.case.header.requires.as_ref().map(|r| &r.expr);
             let pics = played_pics(common.library.facts(&loaded.protocol), requires);
             (device, Source::Dial(dialer), pics)
@@ -348,7 +383,7 @@ mod tests {
                         let Some(ticket) = queue.lock().unwrap().pop_front() else {
                             return;
                         };
-                        let result = play_one(&common, &ticket, None);
+                        let result = play_one(&common, &ticket, &Flaw::default(), None);
                         let makeup = ticket.dressed.as_ref().map_or("csms", |d| d.name).to_owned();
                         results
                             .lock()

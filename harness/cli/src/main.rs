@@ -14,6 +14,7 @@ mod expect;
 mod failure;
 mod in_memory;
 mod last;
+mod mutants;
 mod needs;
 mod out;
 mod prompt;

@@ -41,6 +41,11 @@
 //! [`csms::Csms::new`] opens a back office; [`serve_connection`](csms::Csms::serve_connection) serves one byte
 //! stream, [`tcp::serve`] a listener. The operator is asked by [`perform`](csms::Csms::perform).
 //!
+//! # Defects
+//!
+//! Both devices can be given one [`defect`] of a real product, or one [`slip`] that nobody listed: `Config::defect` and
+//! `Config::slip`. Without either they are clean.
+//!
 //! # Time
 //!
 //! All time is the runtime's, so everything runs on a paused clock. Wall time starts where the configuration
@@ -49,11 +54,14 @@
 mod clock;
 pub mod control;
 pub mod csms;
+pub mod defect;
 mod link;
 mod outcome;
 mod rpc;
+pub mod slip;
 pub mod station;
 mod stream;
+mod tap;
 pub mod tcp;
 
 pub use outcome::Outcome;

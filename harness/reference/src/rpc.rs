@@ -33,6 +33,7 @@ pub(crate) struct Refusal {
     pub(crate) id: String,
     pub(crate) code: String,
     pub(crate) description: String,
+    pub(crate) fault: Fault,
 }
 
 impl Refusal {
@@ -44,6 +45,7 @@ impl Refusal {
             id: id.to_owned(),
             code: code.to_owned(),
             description: shorten(description),
+            fault,
         }
     }
 
@@ -54,6 +56,7 @@ impl Refusal {
             id: id.to_owned(),
             code: "GenericError".to_owned(),
             description,
+            fault: Fault::BadFrame,
         }
     }
 

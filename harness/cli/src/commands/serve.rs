@@ -4,7 +4,9 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use plugfest_play::clock::Clock;
+use plugfest_protocol::Role;
 use plugfest_reference::csms::{self, Csms, Tag};
+use plugfest_reference::defect::{self, Defect};
 use plugfest_reference::{control, station, tcp};
 use plugfest_reports::exit;
 use tokio::net::TcpListener;
@@ -30,6 +32,7 @@ pub(super) fn run(device: &Device, out: &mut Out) -> Result<u8, Failure> {
 async fn serve_station(device: &StationDevice) -> Result<u8, Failure> {
     let mut config = station::Config::new(&device.identity, Clock::real().now());
     config.seed = device.seed;
+    config.defect = defect(device.defect.as_deref(), Role::STATION)?;
     config.makeup.connectors = device.connectors;
     config.makeup.fixed_cable = device.fixed_cable;
     config.makeup.battery_backup = device.battery;
@@ -63,6 +66,7 @@ async fn serve_csms(device: &CsmsDevice, out: &mut Out) -> Result<u8, Failure> {
     let mut config = csms::Config::new(Clock::real().now());
     config.heartbeat_interval = Duration::from_secs(device.heartbeat);
     config.tags = tags(&device.tags);
+    config.defect = defect(device.defect.as_deref(), Role::CSMS)?;
     let unusable = |error| Failure::undecided(format!("{} cannot be listened at: {error}", device.listen));
     let listener = TcpListener::bind(device.listen).await.map_err(unusable)?;
     let port = listener.local_addr().map_err(unusable)?.port();
@@ -78,6 +82,19 @@ async fn serve_csms(device: &CsmsDevice, out: &mut Out) -> Result<u8, Failure> {
     };
     let office = tcp::serve(csms.clone(), listener);
     until_the_end(async { office.await.map_or_else(|_| (), |()| ()) }, operator).await
+}
+
+/// The defect of that id, where this side can have it.
+fn defect(id: Option<&str>, role: Role) -> Result<Option<Defect>, Failure> {
+    let Some(id) = id else { return Ok(None) };
+    let known = defect::row(id)
+        .filter(|row| row.is_of(role))
+        .and_then(defect::Row::defect);
+    let unknown = || {
+        Failure::usage(format!("--defect: a {} cannot be given `{id}`", role.as_str()))
+            .hint("plugfest mutants --list names what can be")
+    };
+    known.map(Some).ok_or_else(unknown)
 }
 
 /// The tokens of the office, by the names that `plugfest init` writes.

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use plugfest_protocol::Timestamp;
 
+use crate::defect::Defect;
+use crate::slip::Slip;
+
 /// What the CSMS answers to BootNotification (OCPP 1.6 §7.38).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Registration {
@@ -91,6 +94,10 @@ pub struct Config {
     pub start: Timestamp,
     /// Seed of the message ids.
     pub seed: u64,
+    /// What is wrong with it: nothing, if it is to be a reference.
+    pub defect: Option<Defect>,
+    /// What goes wrong with its words: nothing, if it is to be a reference.
+    pub slip: Option<Slip>,
 }
 
 impl Config {
@@ -106,6 +113,8 @@ impl Config {
             first_transaction: 1,
             start,
             seed: 1,
+            defect: None,
+            slip: None,
         }
     }
 }

@@ -2,15 +2,17 @@
 
 use std::collections::VecDeque;
 
-use plugfest_protocol::{Edition, Frame, Json, Role, Timestamp, object};
+use plugfest_protocol::{Edition, Fault, Frame, Json, Role, Timestamp, ViolationClass, object, read_frame};
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::requests::Fail;
 use super::server::Csms;
+use crate::defect::Defect;
 use crate::link::{Heard, Link, Say};
 use crate::outcome::Outcome;
 use crate::rpc::{Answered, Received, Refusal, Seen, receive};
+use crate::tap::Tap;
 
 /// How many of the operator's CALLs wait for one station.
 pub(super) const MOST_ORDERS: usize = 64;
@@ -21,6 +23,18 @@ pub(super) struct Order {
     pub(super) payload: Json,
     /// Told when it has been sent.
     pub(super) sent: oneshot::Sender<Outcome>,
+}
+
+impl Order {
+    /// One that the office gives itself, as one with a defect does.
+    fn of_itself(action: &str, payload: Json) -> Self {
+        let (sent, _nobody) = oneshot::channel();
+        Self {
+            action: action.to_owned(),
+            payload,
+            sent,
+        }
+    }
 }
 
 /// The outstanding CALL.
@@ -40,6 +54,11 @@ pub(super) struct Connection<'a> {
     waiting: VecDeque<Order>,
     in_flight: Option<InFlight>,
     answered: Answered,
+    tap: Tap,
+    /// Nothing is read any more, as at an office with a defect.
+    deaf: bool,
+    /// What waits until the own CALL has been answered, as at an office with a defect.
+    unread: Vec<String>,
 }
 
 impl<'a> Connection<'a> {
@@ -53,6 +72,9 @@ impl<'a> Connection<'a> {
             waiting,
             in_flight,
             answered,
+            tap: csms.tap(),
+            deaf: false,
+            unread: Vec::new(),
         }
     }
 
@@ -73,6 +95,7 @@ impl<'a> Connection<'a> {
             return false;
         }
         let deadline = self.in_flight.as_ref().map(|call| call.deadline);
+        let held = self.tap.due();
         tokio::select! {
             biased;
             order = self.orders.recv(), if self.waiting.len() < MOST_ORDERS => match order {
@@ -81,11 +104,27 @@ impl<'a> Connection<'a> {
                 None => return self.say_goodbye().await,
             },
             heard = self.link.hear() => match heard {
-                Some(Heard::Text(text)) => return self.heard(&text),
+                Some(Heard::Text(text)) => {
+                    self.tap.heard(&text);
+                    return self.heard(&text);
+                }
                 Some(Heard::Pong) => {}
                 None => return false,
             },
-            () = self.csms.until(deadline) => self.finish(&object! { "error": "TimedOut" }),
+            () = self.csms.until(held) => {
+                let texts = self.tap.release(self.csms.now());
+                return texts.into_iter().all(|text| self.link.say(Say::Text(text)));
+            }
+            () = self.csms.until(deadline) => {
+                if self.csms.has(Defect::CsmsStallAfterTimeout) {
+                    // The place of the CALL is never given free.
+                    if let Some(call) = &mut self.in_flight {
+                        call.deadline = Timestamp::from_secs(i64::from(u32::MAX));
+                    }
+                    return true;
+                }
+                self.finish(&object! { "error": "TimedOut" });
+            }
         }
         true
     }
@@ -124,7 +163,7 @@ impl<'a> Connection<'a> {
             payload,
             deadline,
         });
-        let said = self.link.say(Say::Text(text));
+        let said = self.say(text);
         let outcome = if said {
             Outcome::Done
         } else {
@@ -135,22 +174,84 @@ impl<'a> Connection<'a> {
         said
     }
 
+    /// Puts a text on the line, as it comes through the tap.
+    fn say(&mut self, text: String) -> bool {
+        let texts = self.tap.outgoing(text, self.csms.now());
+        texts.into_iter().all(|text| self.link.say(Say::Text(text)))
+    }
+
     fn heard(&mut self, text: &str) -> bool {
+        if self.csms.has(Defect::CsmsEmptyFrameError) && text.trim().is_empty() {
+            self.deaf = true;
+        }
+        if self.deaf || self.csms.office().is_dead() {
+            return true;
+        }
+        if self.csms.has(Defect::CsmsBlocksInboundWhileCalling)
+            && self.in_flight.is_some()
+            && text.starts_with("[2")
+        {
+            self.unread.push(text.to_owned());
+            return true;
+        }
         match receive(Edition::ocpp16(), Role::CSMS, text) {
+            // The list of units has one spelling of this one.
+            Received::Call { id, .. }
+                if self.csms.has(Defect::LibCelsiusSingle) && text.contains("\"Celcius\"") =>
+            {
+                let fault = Fault::Violation(ViolationClass::EnumLiteral);
+                let refusal = Refusal::new(Edition::ocpp16(), &id, fault, "an unknown unit".to_owned());
+                self.say(refusal.to_text())
+            }
             Received::Call { id, action, payload } => {
                 let answer = self.answer(text, &id, &action, &payload);
-                self.link.say(Say::Text(answer))
+                self.reply(answer)
             }
-            Received::Refused(refusal) => self.link.say(Say::Text(refusal.to_text())),
+            Received::Refused(refusal) => match self.tolerated(text, &refusal) {
+                Some((id, action, payload)) => {
+                    let answer = self.answer(text, &id, &action, &payload);
+                    self.reply(answer)
+                }
+                None => self.say(refusal.to_text()),
+            },
             Received::Result { id, payload } => self.ended(&id, &object! { "payload": payload }),
             Received::Error { id, code } => self.ended(&id, &object! { "error": code }),
             Received::Ignored => true,
         }
     }
 
+    /// Says an answer, where there is one.
+    fn reply(&mut self, answer: String) -> bool {
+        if self.csms.office().is_dead() {
+            return true;
+        }
+        if self.csms.has(Defect::CsmsUnknownStationSilent) && answer.contains("\"interval\"") {
+            return true;
+        }
+        let said = self.say(answer);
+        if let Some(id) = self.csms.office().take_ended() {
+            self.waiting.push_back(Order::of_itself(
+                "RemoteStopTransaction",
+                object! { "transactionId": id },
+            ));
+        }
+        said
+    }
+
+    /// A CALL that a lax office takes all the same.
+    fn tolerated(&self, text: &str, refusal: &Refusal) -> Option<(String, String, Json)> {
+        let lax = refusal.fault == Fault::Violation(self.csms.laxness()?);
+        match read_frame(Edition::ocpp16(), text).frame {
+            Some(Frame::Call { id, action, payload }) if lax => Some((id, action, payload)),
+            _ => None,
+        }
+    }
+
     fn answer(&mut self, text: &str, id: &str, action: &str, payload: &Json) -> String {
         match self.answered.seen(id, text) {
+            Seen::Before(_) if self.csms.has(Defect::CsmsAcceptsDuplicateId) => {}
             Seen::Before(answer) => return answer,
+            Seen::IdReused if self.csms.has(Defect::CsmsAcceptsDuplicateId) => {}
             Seen::IdReused => return Refusal::id_reused(id).to_text(),
             Seen::New => {}
         }
@@ -196,5 +297,8 @@ impl<'a> Connection<'a> {
             }
         }
         self.csms.office().record("answers", &self.identity, record);
+        for text in std::mem::take(&mut self.unread) {
+            self.heard(&text);
+        }
     }
 }

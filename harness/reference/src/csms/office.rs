@@ -10,6 +10,7 @@ use super::config::{Config, KnownStation, Registration, Tag};
 use super::connection::Order;
 use super::lists::List;
 use super::reservations::Reservations;
+use crate::defect::Defect;
 
 /// How many records of one kind are kept; the oldest go.
 const MOST_RECORDS: usize = 2_000;
@@ -65,7 +66,7 @@ impl Transaction {
         self.end.is_none() && !self.left && self.status == "Accepted" && self.tag.eq_ignore_ascii_case(tag)
     }
 
-    fn to_json(&self) -> Json {
+    fn to_json(&self, bills_anything: bool) -> Json {
         let mut json = object! {
             "transactionId": self.id,
             "station": self.station.as_str(),
@@ -81,7 +82,10 @@ impl Transaction {
             members.insert("meterStop", *meter);
             members.insert("stopped", stopped.as_str());
             members.insert("reason", reason.as_str());
-            match meter.checked_sub(self.meter_start).filter(|energy| *energy >= 0) {
+            match meter
+                .checked_sub(self.meter_start)
+                .filter(|energy| bills_anything || *energy >= 0)
+            {
                 Some(energy) => members.insert("energy", energy),
                 // Acknowledged as every StopTransaction is, but not to be billed.
                 None => members.insert("implausible", true),
@@ -111,6 +115,12 @@ pub(super) struct Office {
     next_transaction: i32,
     records: BTreeMap<&'static str, VecDeque<Json>>,
     next_connection: u64,
+    /// Nobody is answered any more, as by an office with a defect.
+    dead: bool,
+    /// A transaction that has just ended, and that an office with a defect goes on using.
+    ended: Option<i64>,
+    /// When a station connected.
+    arrivals: BTreeMap<String, Timestamp>,
 }
 
 /// The kinds of records that can be asked for.
@@ -150,8 +160,42 @@ impl Office {
             next_transaction: config.first_transaction,
             records: BTreeMap::new(),
             next_connection: 0,
+            dead: false,
+            ended: None,
+            arrivals: BTreeMap::new(),
             config,
         }
+    }
+
+    /// Whether it has been given that defect.
+    pub(super) fn has(&self, defect: Defect) -> bool {
+        self.config.defect == Some(defect)
+    }
+
+    pub(super) const fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    pub(super) const fn die(&mut self) {
+        self.dead = true;
+    }
+
+    /// Whether the station's connection is so new that an office with a defect has not finished its file.
+    pub(super) fn has_just_connected(&self, station: &str) -> bool {
+        let since = self.arrivals.get(station).map(|arrival| self.now.since(*arrival));
+        since.is_some_and(|since| since < Duration::from_millis(10))
+    }
+
+    /// A transaction that an office with a defect still wants to use.
+    pub(super) fn take_ended(&mut self) -> Option<i64> {
+        self.ended.take()
+    }
+
+    /// Whether a StopTransaction is of a transaction in the books of that station.
+    pub(super) fn knows(&self, station: &str, request: &Json) -> bool {
+        let id = request.get("transactionId").and_then(Json::as_i64);
+        let mut own = self.transactions.iter().filter(|it| it.station == station);
+        own.any(|it| Some(i64::from(it.id)) == id)
     }
 
     /// Whether a station of that identity may connect with these credentials (OCPP-J 1.6 §3.2, §6.2).
@@ -168,6 +212,9 @@ impl Office {
         let Some(password) = &file.password else {
             return Ok(());
         };
+        if self.config.defect == Some(Defect::CsmsNoAuth) {
+            return Ok(());
+        }
         if file.locked_until.is_some_and(|moment| now < moment) {
             return Err(Refused::TooMany);
         }
@@ -178,7 +225,7 @@ impl Office {
             return Ok(());
         }
         file.wrong_passwords += 1;
-        if file.wrong_passwords >= WRONG_PASSWORDS {
+        if file.wrong_passwords >= WRONG_PASSWORDS && self.config.defect != Some(Defect::CsmsNoRateLimit) {
             file.wrong_passwords = 0;
             file.locked_until = Some(now.plus(PENALTY));
         }
@@ -189,6 +236,9 @@ impl Office {
     pub(super) fn connected(&mut self, identity: &str, line: mpsc::Sender<Order>) -> u64 {
         self.next_connection += 1;
         let number = self.next_connection;
+        if self.has(Defect::CsmsPanicFastBoot) {
+            self.arrivals.insert(identity.to_owned(), self.now);
+        }
         self.station(identity).line = Some((number, line));
         self.record("connections", identity, object! { "connected": true });
         number
@@ -242,7 +292,8 @@ impl Office {
         }
         if kind == "transactions" {
             let all = self.transactions.iter().filter(|it| wanted(&it.station));
-            return Some(Json::from(all.map(Transaction::to_json).collect::<Vec<_>>()));
+            let bills = self.has(Defect::CsmsNegativeSessionEnergy);
+            return Some(Json::from(all.map(|it| it.to_json(bills)).collect::<Vec<_>>()));
         }
         if !KINDS.contains(&kind) {
             return None;
@@ -312,12 +363,20 @@ impl Office {
             }
             return object! { "idTagInfo": info, "transactionId": again.id };
         }
-        let info = self.tag_info_beside(tag, |_| true);
+        let info = if self.has(Defect::CsmsNoConcurrenttx) {
+            self.tag_info(tag)
+        } else {
+            self.tag_info_beside(tag, |_| true)
+        };
         let status = info
             .get("status")
             .and_then(Json::as_str)
             .unwrap_or("Invalid")
             .to_owned();
+        let refused = status != "Accepted" && self.has(Defect::CsmsRejectConsumesReservation);
+        if let (Some(reservation), true) = (request.get("reservationId").and_then(Json::as_i64), refused) {
+            self.reservations.ended(station, reservation);
+        }
         if let (Some(reservation), "Accepted") = (
             request.get("reservationId").and_then(Json::as_i64),
             status.as_str(),
@@ -325,8 +384,19 @@ impl Office {
             let parent = info.get("parentIdTag").and_then(Json::as_str);
             self.reservations.redeemed(station, reservation, tag, parent);
         }
-        let id = self.next_transaction;
-        self.next_transaction = id.checked_add(1).unwrap_or(1);
+        if status != "Accepted" && self.has(Defect::CsmsRefusedStartClosesLive) {
+            let live = self
+                .transactions
+                .iter_mut()
+                .filter(|it| it.station == station && it.connector == connector && it.end.is_none());
+            live.for_each(|it| it.end = Some((meter_start, started.clone(), "Other".to_owned())));
+        }
+        let id = if self.has(Defect::CsmsTxidConstant) {
+            1
+        } else {
+            self.next_transaction
+        };
+        self.next_transaction = self.next_transaction.checked_add(1).unwrap_or(1);
         if self.transactions.len() >= MOST_TRANSACTIONS {
             let over = self
                 .transactions
@@ -363,7 +433,9 @@ impl Office {
                 .and_then(Json::as_array)
                 .map_or(0, <[Json]>::len);
         }
-        self.record("meter_values", station, request.clone());
+        if id.is_some() || !self.has(Defect::CsmsDropsMeterWithoutTx) {
+            self.record("meter_values", station, request.clone());
+        }
         Json::empty()
     }
 
@@ -372,10 +444,15 @@ impl Office {
         let text = |field: &str| request.get(field).and_then(Json::as_str);
         let whole = |field: &str| request.get(field).and_then(Json::as_i64).unwrap_or_default();
         let id = whole("transactionId");
-        let own = self
-            .transactions
-            .iter_mut()
-            .find(|it| it.station == station && i64::from(it.id) == id);
+        let anybody = self.has(Defect::CsmsForeignStop);
+        let owner = self.has(Defect::CsmsForeignStopWithTag);
+        if self.has(Defect::CsmsUsesEndedTx) {
+            self.ended = Some(id);
+        }
+        let own = self.transactions.iter_mut().find(|it| {
+            let tag = text("idTag").is_some_and(|tag| it.tag.eq_ignore_ascii_case(tag));
+            i64::from(it.id) == id && (it.station == station || anybody || (owner && tag))
+        });
         if let Some(transaction) = own.filter(|it| it.end.is_none()) {
             let stopped = stamp(text("timestamp").unwrap_or_default());
             let reason = text("reason").unwrap_or("Local").to_owned();

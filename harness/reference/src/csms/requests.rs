@@ -4,6 +4,7 @@ use plugfest_protocol::{Fault, Json, object};
 
 use super::config::Registration;
 use super::office::Office;
+use crate::defect::Defect;
 
 const ECHO: &str = "Echo";
 
@@ -13,6 +14,10 @@ pub(super) struct Fail(pub(super) Fault, pub(super) &'static str);
 impl Office {
     /// Answers a valid CALL of a station.
     pub(super) fn answer(&mut self, station: &str, action: &str, request: &Json) -> Result<Json, Fail> {
+        self.stumble(station, action);
+        if self.has(Defect::CsmsStatusInternalerror) && action == "StatusNotification" {
+            return Err(Fail(Fault::Internal, "the station has no connectors yet"));
+        }
         if action == "BootNotification" {
             return Ok(self.boot(station, request));
         }
@@ -35,6 +40,11 @@ impl Office {
             "MeterValues" => self.read(station, request),
             "StartTransaction" => self.start(station, request),
             "StatusNotification" => self.status(station, request),
+            "StopTransaction"
+                if self.has(Defect::CsmsStopUnknownNotsupported) && !self.knows(station, request) =>
+            {
+                return Err(Fail(Fault::UnsupportedAction, "there is no such transaction"));
+            }
             "StopTransaction" => self.stop(station, request),
             _ => {
                 return Err(Fail(
@@ -43,6 +53,22 @@ impl Office {
                 ));
             }
         })
+    }
+
+    /// What an office with a defect does not survive.
+    fn stumble(&mut self, station: &str, action: &str) {
+        let booted = self.station(station).booted.is_some();
+        let dies = match self.config.defect {
+            Some(Defect::CsmsPanicUnknownHeartbeat) => action == "Heartbeat" && !booted,
+            Some(Defect::CsmsPanicEarlyStatus) => action == "StatusNotification" && !booted,
+            Some(Defect::CsmsPanicFastBoot) => {
+                action == "BootNotification" && self.has_just_connected(station)
+            }
+            _ => false,
+        };
+        if dies {
+            self.die();
+        }
     }
 
     /// Before acceptance nothing is served (J errata 3.10), but what a pending station was asked for (§4.2).
@@ -79,7 +105,11 @@ impl Office {
     fn authorize(&mut self, station: &str, request: &Json) -> Json {
         let tag = request.get("idTag").and_then(Json::as_str).unwrap_or_default();
         // At its own station the token may be there to stop what it started.
-        let info = self.tag_info_beside(tag, |transaction| transaction.station != station);
+        let info = if self.has(Defect::CsmsAuthorizeNoConcurrenttx) {
+            self.tag_info(tag)
+        } else {
+            self.tag_info_beside(tag, |transaction| transaction.station != station)
+        };
         self.record(
             "authorizations",
             station,
@@ -95,10 +125,13 @@ impl Office {
             .unwrap_or_default();
         match request.get("status").and_then(Json::as_str) {
             Some("Available") => self.vacated(station, connector),
+            Some("Faulted" | "Unavailable") if self.has(Defect::CsmsReservationNotTerminated) => {}
             Some("Faulted" | "Unavailable") => self.reservations.lost(station, connector),
             _ => {}
         }
-        self.record("statuses", station, request.clone());
+        if connector > 0 || !self.has(Defect::CsmsConnector0Ignored) {
+            self.record("statuses", station, request.clone());
+        }
         Json::empty()
     }
 
@@ -106,7 +139,8 @@ impl Office {
         self.record("data_transfers", station, request.clone());
         let vendor = request.get("vendorId").and_then(Json::as_str).unwrap_or_default();
         if !vendor.eq_ignore_ascii_case(&self.config.data_transfer_vendor) {
-            return object! { "status": "UnknownVendorId" };
+            let lax = self.has(Defect::CsmsDatatransferAcceptAll);
+            return object! { "status": if lax { "Accepted" } else { "UnknownVendorId" } };
         }
         match (
             request.get("messageId").and_then(Json::as_str),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use plugfest_protocol::{Edition, Json, Part, Role, Severity, Timestamp, validate};
+use plugfest_protocol::{Edition, Json, Part, Role, Severity, Timestamp, ViolationClass, validate};
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -12,9 +12,12 @@ use super::connection::{Connection, MOST_ORDERS, Order};
 use super::handshake::{Visitor, welcome};
 use super::office::{KINDS, Office};
 use crate::clock::Clock;
+use crate::defect::Defect;
 use crate::link::Say;
 use crate::outcome::{Args, Outcome};
+use crate::slip::Slip;
 use crate::stream::ByteStream;
+use crate::tap::Tap;
 
 /// How long a visitor may take for the opening handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(20);
@@ -28,6 +31,8 @@ pub struct Csms {
 struct Inner {
     clock: Clock,
     message_timeout: Duration,
+    defect: Option<Defect>,
+    slip: Option<Slip>,
     office: Mutex<Office>,
     ids: Mutex<(u64, u64)>,
 }
@@ -37,12 +42,15 @@ impl Csms {
     pub fn new(config: Config) -> Self {
         let clock = Clock::starting(config.start);
         let message_timeout = config.message_timeout;
+        let (defect, slip) = (config.defect, config.slip.clone());
         let prefix = config.seed ^ (config.start.as_micros() as u64);
         let office = Mutex::new(Office::new(config, clock.now()));
         Self {
             inner: Arc::new(Inner {
                 clock,
                 message_timeout,
+                defect,
+                slip,
                 office,
                 ids: Mutex::new((prefix, 0)),
             }),
@@ -61,7 +69,7 @@ impl Csms {
         else {
             return;
         };
-        if !agreed {
+        if !agreed && !self.has(Defect::CsmsAcceptsUnknownSubprotocol) {
             // The handshake was completed without a subprotocol; now hang up (J §3.2).
             if link.say(Say::Close(CloseCode::Protocol)) {
                 while link.hear().await.is_some() {}
@@ -120,6 +128,26 @@ impl Csms {
 
     pub(super) fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// Whether it has been given that defect.
+    pub(super) fn has(&self, defect: Defect) -> bool {
+        self.inner.defect == Some(defect)
+    }
+
+    /// The kind of invalid requests that it takes all the same.
+    pub(super) fn laxness(&self) -> Option<ViolationClass> {
+        match self.inner.defect? {
+            Defect::CsmsAcceptsMissingRequired => Some(ViolationClass::MissingRequired),
+            Defect::CsmsAcceptsOverlength => Some(ViolationClass::TooLong),
+            Defect::CsmsAcceptsExtraProps => Some(ViolationClass::UnknownProperty),
+            _ => None,
+        }
+    }
+
+    /// A way out for the words of one connection.
+    pub(super) fn tap(&self) -> Tap {
+        Tap::new(self.inner.defect, self.inner.slip.clone())
     }
 
     pub(super) fn message_timeout(&self) -> Duration {

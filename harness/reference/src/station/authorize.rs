@@ -11,6 +11,7 @@ use super::outgoing::{Outgoing, Purpose};
 use super::profile::Profile;
 use super::session::Reason;
 use super::transaction::Permit;
+use crate::defect::Defect;
 use crate::outcome::Outcome;
 
 /// How many tokens the cache remembers.
@@ -373,7 +374,8 @@ impl Device {
     /// The CSMS has answered, or has failed to.
     pub(super) fn decided(&mut self, ask: Ask, info: Option<&Json>) {
         let info = info.and_then(TagInfo::read);
-        if let Some(info) = info.filter(|info| info.status == "Accepted") {
+        let any = self.has(Defect::CsStartsOnInvalid);
+        if let Some(info) = info.filter(|info| any || info.status == "Accepted") {
             self.settle_ask(ask, info.parent.as_deref());
         }
     }
@@ -463,6 +465,9 @@ impl Device {
         let Some(info) = answer.get("idTagInfo").and_then(TagInfo::read) else {
             return;
         };
+        if info.status != "Accepted" && self.has(Defect::CsAuthcacheOnlyAccepted) {
+            return;
+        }
         let wall = self.wall(self.now);
         if let Some(listed) = self.listed(tag) {
             // ConcurrentTx is no statement about the token itself.

@@ -7,9 +7,12 @@ use plugfest_protocol::{Json, object};
 use super::config_keys::Change;
 use super::device::{Device, Registration};
 use super::outgoing::{Outgoing, Purpose};
+use crate::defect::Defect;
 
 /// The longest wait that a CSMS may impose; more is taken as this.
 const LONGEST_WAIT: i64 = 7 * 24 * 3600;
+/// The interval of a station that takes 0 for one.
+const FLOOD: Duration = Duration::from_millis(100);
 
 impl Device {
     /// Sends BootNotification and Heartbeat when they are due.
@@ -24,7 +27,9 @@ impl Device {
         if self.heartbeat_due.is_some_and(|moment| moment <= self.now) {
             self.plan_heartbeat();
             if !self.is_saying(|purpose| matches!(purpose, Purpose::Heartbeat)) {
-                self.post(Outgoing::new(Purpose::Heartbeat, Json::empty()));
+                let early = self.has(Defect::CsHeartbeatInPending);
+                let heartbeat = if early { Outgoing::triggered } else { Outgoing::new };
+                self.post(heartbeat(Purpose::Heartbeat, Json::empty()));
             }
         }
     }
@@ -45,8 +50,15 @@ impl Device {
     /// The next Heartbeat, a whole interval from now.
     pub(super) fn plan_heartbeat(&mut self) {
         let interval = self.store.settings.interval("HeartbeatInterval");
+        let early = self.has(Defect::CsHeartbeatInPending) && self.registration == Registration::Pending;
         self.heartbeat_due = interval
-            .filter(|_| self.online())
+            .map(|interval| match self.config.defect {
+                // Each of the timers fires at the interval.
+                Some(Defect::CsHeartbeatTimerLeak) => interval / (1 + self.quirks.timers),
+                Some(Defect::CsHeartbeatFloodZero) if self.quirks.jammed => FLOOD,
+                _ => interval,
+            })
+            .filter(|_| early || self.online())
             .map(|interval| self.now.plus(interval));
     }
 
@@ -67,7 +79,15 @@ impl Device {
             Some("Accepted") => self.accepted(interval, payload),
             Some("Pending") => {
                 self.registration = Registration::Pending;
-                self.boot_due = Some(self.now.plus(retry));
+                self.boot_due = match self.config.defect {
+                    Some(Defect::CsNoRetryAfterPending) => None,
+                    Some(Defect::CsBootRepeatInPending) => Some(self.now.plus(Duration::from_secs(1))),
+                    _ => Some(self.now.plus(retry)),
+                };
+                self.plan_heartbeat();
+                if self.has(Defect::CsSendsBeforeAccepted) {
+                    self.tell_all();
+                }
             }
             Some("Rejected") => {
                 self.registration = Registration::Rejected;
@@ -84,7 +104,8 @@ impl Device {
         self.boot_due = None;
         self.follow_clock(payload);
         // An interval of zero or less leaves the configured one: it must not become a flood.
-        if interval > 0 {
+        self.quirks.jammed |= interval == 0 && self.has(Defect::CsHeartbeatFloodZero);
+        if interval > 0 && !self.has(Defect::CsHeartbeatIntervalIgnored) {
             let changed = self
                 .store
                 .settings
@@ -95,5 +116,11 @@ impl Device {
         self.plan_ping();
         self.tell_all();
         self.tell_installed();
+        if self.has(Defect::CsStatusDuplicate) {
+            self.tell_all();
+        }
+        if let Some(hard) = self.quirks.again.take() {
+            self.begin_reset(hard);
+        }
     }
 }

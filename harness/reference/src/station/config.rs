@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use plugfest_protocol::Timestamp;
 
+use crate::defect::Defect;
+use crate::slip::Slip;
+
 /// The hardware and the optional features of a station.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Makeup {
@@ -183,6 +186,10 @@ pub struct Config {
     pub seed: u64,
     /// Waits that no configuration key governs.
     pub timing: Timing,
+    /// What is wrong with it: nothing, if it is to be a reference.
+    pub defect: Option<Defect>,
+    /// What goes wrong with its words or its memory: nothing, if it is to be a reference.
+    pub slip: Option<Slip>,
 }
 
 impl Config {
@@ -201,6 +208,8 @@ impl Config {
             start,
             seed: 1,
             timing: Timing::default(),
+            defect: None,
+            slip: None,
         }
     }
 }

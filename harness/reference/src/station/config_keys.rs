@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::config::{Makeup, Reservations, SmartCharging};
 use super::meter::Measurand;
 use super::profile::{MAX_STACK_LEVEL, MOST_PERIODS, MOST_PROFILES};
+use crate::defect::Defect;
 
 /// What a value may be.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +87,7 @@ pub(crate) struct Shown {
 pub(crate) struct Settings {
     settings: Vec<Setting>,
     connectors: u32,
+    defect: Option<Defect>,
 }
 
 /// Seconds that are still a sane interval: a year.
@@ -99,6 +101,7 @@ impl Settings {
         let mut made = Self {
             settings: Vec::new(),
             connectors: makeup.connectors,
+            defect: None,
         };
         let connectors = i64::from(makeup.connectors);
         if makeup.offline_start {
@@ -194,6 +197,12 @@ impl Settings {
         made
     }
 
+    /// The same keys, read and written by a station with that defect.
+    pub(crate) const fn with_defect(mut self, defect: Option<Defect>) -> Self {
+        self.defect = defect;
+        self
+    }
+
     fn writable(&mut self, key: &'static str, kind: Kind, value: &str) {
         self.add(key, kind, true, value);
     }
@@ -236,8 +245,14 @@ impl Settings {
         let Setting {
             key, kind, writable, ..
         } = self.settings[at];
-        if !writable {
-            return Change::Rejected;
+        let slips = self.defect == Some(Defect::CsConfigRoWritable)
+            && key == "ChargingScheduleAllowedChargingRateUnit";
+        if !writable && !slips {
+            // One branch for everything that cannot be written.
+            return match self.defect {
+                Some(Defect::CsConfigRoNotsupported) => Change::NotSupported,
+                _ => Change::Rejected,
+            };
         }
         let Some(value) = self.parse(key, kind, text) else {
             return Change::Rejected;
@@ -256,9 +271,14 @@ impl Settings {
         match kind {
             Kind::Flag if text.eq_ignore_ascii_case("true") => Some(Value::Flag(true)),
             Kind::Flag if text.eq_ignore_ascii_case("false") => Some(Value::Flag(false)),
+            Kind::Flag if self.defect == Some(Defect::CsConfigIntAsBool) => {
+                whole(text).map(|number| Value::Flag(number != 0))
+            }
             Kind::Flag => None,
-            Kind::Whole(least, most) => whole(text)
-                .filter(|value| (least..=most).contains(value))
+            Kind::Whole(least, most) => self
+                .read_whole(text)
+                .filter(|value| *value <= most)
+                .filter(|value| *value >= least || self.defect == Some(Defect::CsConfigNegative))
                 .map(Value::Whole),
             Kind::Measurands => measurands(text).map(Value::Measurands),
             Kind::PhaseRotation => self.rotation(text).then(|| Value::Text(text.to_owned())),
@@ -266,6 +286,17 @@ impl Settings {
                 debug_assert!(!key.is_empty());
                 Some(Value::Text(text.to_owned()))
             }
+        }
+    }
+
+    /// A whole number as the station's own parser reads it.
+    fn read_whole(&self, text: &str) -> Option<i64> {
+        match self.defect {
+            // The upper half of the number is lost.
+            Some(Defect::CsConfigIntOverflow) => text.parse::<i64>().ok().map(|wide| i64::from(wide as i32)),
+            // Reading stops at the point.
+            Some(Defect::CsConfigFloatForInt) => whole(text.split_once('.').map_or(text, |(whole, _)| whole)),
+            _ => whole(text),
         }
     }
 

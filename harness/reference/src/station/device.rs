@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use plugfest_protocol::{Edition, Timestamp};
+use plugfest_protocol::{Edition, Json, Timestamp};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::oneshot;
@@ -28,9 +28,12 @@ use super::reservation::Reservation;
 use super::transaction::Permit;
 use super::transfer::{Transferred, Transfers};
 use crate::clock::Clock;
+use crate::defect::Defect;
 use crate::outcome::Outcome;
 use crate::rpc::Answered;
+use crate::slip::{Memory, Moment, Slip};
 use crate::stream::{Dial, Nowhere, Route};
+use crate::tap::Tap;
 
 /// What survives a reset and a power cut.
 pub(super) struct Store {
@@ -114,6 +117,31 @@ pub(super) struct Device {
     pub(super) floating: Option<Floating>,
     pub(super) outbox: VecDeque<Outgoing>,
     pub(super) in_flight: Option<InFlight>,
+    /// Where its words go out.
+    pub(super) tap: Tap,
+    /// What a device with a defect remembers for it.
+    pub(super) quirks: Quirks,
+}
+
+/// What only a device with a defect remembers.
+#[derive(Debug, Default)]
+pub(super) struct Quirks {
+    /// The StartTransaction that was answered last.
+    pub(super) last_start: Option<(u64, Json)>,
+    /// How many heartbeat timers run beside the first.
+    pub(super) timers: u32,
+    /// Nothing is said any more.
+    pub(super) jammed: bool,
+    /// It has restarted since it was built.
+    pub(super) restarted: bool,
+    /// The last status of a job that it told: firmware, and diagnostics.
+    pub(super) last_job: [Option<String>; 2],
+    /// How often something has happened.
+    pub(super) count: u32,
+    /// An operation whose answer may have been lost: a reset, hard or not.
+    pub(super) again: Option<bool>,
+    /// Connectors that a transaction of before the restart still holds.
+    pub(super) stale: Vec<usize>,
 }
 
 impl Device {
@@ -188,8 +216,57 @@ impl Device {
             floating: None,
             outbox: VecDeque::new(),
             in_flight: None,
+            tap: Tap::new(config.defect, config.slip.clone()),
+            quirks: Quirks::default(),
             config,
         }
+    }
+
+    /// Whether it has been given that defect.
+    pub(super) fn has(&self, defect: Defect) -> bool {
+        self.config.defect == Some(defect)
+    }
+
+    /// Forgets what a slip makes it forget at such a moment.
+    pub(super) fn slip_memory(&mut self, when: Moment) {
+        let Some(Slip::Forgets { what, when: own }) = self.config.slip else {
+            return;
+        };
+        if own != when {
+            return;
+        }
+        match what {
+            Memory::Configuration => {
+                self.store.settings = Settings::factory(&self.config.makeup).with_defect(self.config.defect);
+            }
+            Memory::Availability => self.store.operative.fill(true),
+            Memory::ScheduledAvailability => self.store.scheduled.fill(false),
+            Memory::Cache => self.store.cache = Cache::default(),
+            Memory::LocalList => self.store.list = LocalList::default(),
+            Memory::Queue => self.store.queue = Queue::default(),
+            Memory::Register => {
+                let now = self.now;
+                for connector in &mut self.connectors {
+                    let watts = connector.meter.watts();
+                    connector.meter = Meter::reading(0, now);
+                    connector.meter.flow(watts, now);
+                }
+            }
+            Memory::TransactionIds => {
+                for connector in &mut self.connectors {
+                    if let Some(running) = connector.transaction_mut() {
+                        running.id = None;
+                    }
+                }
+            }
+            Memory::Statuses => self.notices.fill(Notices::default()),
+        }
+    }
+
+    /// It has crashed: the line is dead, and nobody restarts it.
+    pub(super) fn crash(&mut self) {
+        self.hang_up(None);
+        self.power = Power::Off { back_at: None };
     }
 
     /// Deals with everything that is due, then says what can be said.
@@ -207,6 +284,7 @@ impl Device {
             self.firmware_pass();
             self.diagnostics_pass();
             self.notices_pass();
+            self.tap_passes();
             self.speak();
             self.reset_passes();
         }
@@ -234,6 +312,7 @@ impl Device {
             at(self.charging_deadline());
             at(self.firmware_deadline());
             at(self.diagnostics_deadline());
+            at(self.tap.due());
             at(self.floating.as_ref().map(|floating| floating.until));
             for notices in &self.notices {
                 at(notices.due);
@@ -256,8 +335,17 @@ impl Device {
     }
 
     /// The CSMS can be asked, and answers.
-    pub(super) const fn online(&self) -> bool {
-        self.line.is_up() && matches!(self.registration, Registration::Accepted)
+    pub(super) fn online(&self) -> bool {
+        self.line.is_up() && self.registration() == Registration::Accepted
+    }
+
+    /// What the station takes itself to be, when it is about to say something.
+    pub(super) fn registration(&self) -> Registration {
+        // One word of the answer is not looked at: that there is one counts as acceptance.
+        if self.registration == Registration::Pending && self.has(Defect::CsSendsBeforeAccepted) {
+            return Registration::Accepted;
+        }
+        self.registration
     }
 
     /// Wall time as the station believes it to be.

@@ -10,6 +10,7 @@ use super::device::Device;
 use super::firmware::persistence;
 use super::outgoing::{Outgoing, Purpose};
 use super::transfer::TransferError;
+use crate::defect::Defect;
 
 /// How many lines the log keeps; the oldest go.
 const MOST_LINES: usize = 1_000;
@@ -95,16 +96,20 @@ impl Device {
     }
 
     fn tell_diagnostics(&mut self, status: &str) {
+        self.quirks.last_job[1] = Some(status.to_owned());
         let payload = object! { "status": status };
         self.post(Outgoing::new(Purpose::Diagnostics, payload));
     }
 
     /// What a triggered DiagnosticsStatusNotification tells: Idle, unless a file is under way (§4.4).
     pub(super) fn trigger_diagnostics(&mut self) {
-        let status = if self.upload.is_some() {
-            "Uploading"
-        } else {
-            "Idle"
+        let last = self.quirks.last_job[1].as_deref();
+        let status = match (&self.upload, last) {
+            (Some(_), _) => "Uploading",
+            // Only the success of a job is taken note of, or neither its success nor its failure.
+            (None, Some(last)) if self.has(Defect::CsTriggerFwStale16) => last,
+            (None, Some("UploadFailed")) if self.has(Defect::CsTriggerLogNotIdle) => "UploadFailed",
+            (None, _) => "Idle",
         };
         let payload = object! { "status": status };
         self.post(Outgoing::triggered(Purpose::Diagnostics, payload));

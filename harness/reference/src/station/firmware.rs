@@ -12,6 +12,7 @@ use super::connector::Phase;
 use super::device::Device;
 use super::outgoing::{Outgoing, Purpose};
 use super::transfer::TransferError;
+use crate::defect::Defect;
 
 /// With this line a good image begins.
 const MAGIC: &[u8] = b"plugfest firmware\n";
@@ -98,11 +99,20 @@ impl Device {
     }
 
     pub(super) fn trigger_firmware(&mut self) {
-        let payload = object! { "status": self.firmware_status() };
+        let mut status = self.firmware_status();
+        if let (Some(last), "Idle", true) = (
+            self.quirks.last_job[0].as_deref(),
+            status,
+            self.has(Defect::CsTriggerFwStale16),
+        ) {
+            status = last;
+        }
+        let payload = object! { "status": status };
         self.post(Outgoing::triggered(Purpose::Firmware, payload));
     }
 
     fn tell_firmware(&mut self, status: &str) {
+        self.quirks.last_job[0] = Some(status.to_owned());
         let payload = object! { "status": status };
         self.post(Outgoing::new(Purpose::Firmware, payload));
     }

@@ -17,8 +17,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::config::Config;
 use super::device::{Device, Registration};
+use crate::defect::Defect;
 use crate::link::{Heard, Link, Say, websocket_config};
 use crate::rpc::Answered;
+use crate::slip::Moment;
 
 /// How long our own goodbye may take before the line is simply dropped.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -143,6 +145,7 @@ impl Device {
                 self.pong_missing = false;
                 if let Heard::Text(text) = heard {
                     self.failures = 0;
+                    self.tap.heard(&text);
                     self.heard(&text);
                 }
             }
@@ -156,13 +159,43 @@ impl Device {
         self.plan_ping();
         if self.registration == Registration::Accepted {
             // A reconnect brings no BootNotification (J §5.4), but what changed in the meantime.
+            if self.has(Defect::CsHeartbeatTimerLeak) {
+                self.quirks.timers += 1;
+            }
             self.plan_heartbeat();
             self.tell_changes();
+            self.after_reconnect();
+        }
+    }
+
+    /// What stations with a defect do when the line is back.
+    fn after_reconnect(&mut self) {
+        if self.has(Defect::CsAvailableAfterReconnect) {
+            (1..=self.connectors.len()).for_each(|number| self.claim_available(number));
+        }
+        if self.has(Defect::CsStarttxAgainAfterDrop)
+            && let Some((key, payload)) = self.quirks.last_start.clone()
+            && self
+                .connectors
+                .iter()
+                .filter_map(|it| it.transaction())
+                .any(|it| it.key == key)
+        {
+            self.repeat_start(key, payload);
         }
     }
 
     /// The line is gone, and not by our wish: wait, longer after every failure, then dial again.
     pub(super) fn line_lost(&mut self) {
+        if self.has(Defect::CsNoReconnect) {
+            return self.hang_up(None);
+        }
+        if self.has(Defect::CsReconnectDelayIgnored) {
+            return self.hang_up(Some(self.now.plus(Duration::from_millis(10))));
+        }
+        if self.has(Defect::CsOperationExecutedTwice) {
+            self.quirks.again = self.reset.as_ref().map(|reset| reset.hard);
+        }
         let shortest = self.config.timing.reconnect_shortest;
         let wait = shortest
             .saturating_mul(1 << self.failures.min(16))
@@ -178,6 +211,8 @@ impl Device {
         self.line = Line::Down { dial_at };
         self.heartbeat_due = None;
         self.ping_due = None;
+        self.tap.line_gone();
+        self.slip_memory(Moment::Disconnect);
         self.line_gone();
     }
 
@@ -200,10 +235,29 @@ impl Device {
 
     /// Puts a message on the line.
     pub(super) fn say(&mut self, what: Say) {
+        if !self.line.is_up() {
+            return;
+        }
+        match what {
+            Say::Text(text) => {
+                let texts = self.tap.outgoing(text, self.now);
+                self.say_as_it_is(texts.into_iter().map(Say::Text).collect());
+            }
+            other => self.say_as_it_is(vec![other]),
+        }
+    }
+
+    fn say_as_it_is(&mut self, all: Vec<Say>) {
         let Line::Up(link) = &self.line else { return };
-        if !link.say(what) {
+        if !all.into_iter().all(|what| link.say(what)) {
             self.line_lost();
         }
+    }
+
+    /// Lets out what the tap has held back.
+    pub(super) fn tap_passes(&mut self) {
+        let texts = self.tap.release(self.now);
+        self.say_as_it_is(texts.into_iter().map(Say::Text).collect());
     }
 
     fn ping(&mut self) {

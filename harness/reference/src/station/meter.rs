@@ -93,6 +93,11 @@ impl Meter {
         self.counted = self.counted.max(now);
     }
 
+    /// Energy that flowed past everybody, as at a station with a defect.
+    pub(crate) fn add(&mut self, watt_hours: u64) {
+        self.energy += u128::from(watt_hours) * MICROS_PER_HOUR;
+    }
+
     /// Power that flows, in watts.
     pub(crate) const fn watts(&self) -> u64 {
         self.watts

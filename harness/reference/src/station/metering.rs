@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use plugfest_protocol::{Json, Timestamp, object};
 
-use super::device::Device;
+use super::device::{Device, Registration};
 use super::meter::{Measurand, VOLTS};
 use super::outgoing::{Outgoing, Purpose};
 use super::queue::{About, Entry};
+use crate::defect::Defect;
 
 const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
 
@@ -59,6 +60,10 @@ impl Device {
             0
         };
         let used = connector.phases;
+        let began = connector
+            .transaction()
+            .map_or(register, |running| running.began_at);
+        let register = self.misread(register, began);
         let mut samples = Vec::new();
         for measurand in measurands {
             let whole = |value: u64| vec![(value.to_string(), None)];
@@ -88,7 +93,39 @@ impl Device {
                 samples.push(sample);
             }
         }
+        if context == Context::End && self.has(Defect::CsSignedMeterTwice) {
+            let signed = object! {
+                "value": "5A6B7C",
+                "context": context.as_str(),
+                "format": "SignedData",
+                "measurand": Measurand::EnergyRegister.name(),
+            };
+            samples.extend([signed.clone(), signed]);
+        }
         object! { "timestamp": wall.to_rfc3339(), "sampledValue": samples }
+    }
+
+    /// The register as a sample shows it, on a station whose samples may be wrong.
+    fn misread(&mut self, register: u64, began: u64) -> u64 {
+        match self.config.defect {
+            Some(Defect::CsRegisterDecreasing) => (2 * began).saturating_sub(register),
+            Some(Defect::CsRegisterDropouts) => {
+                self.quirks.count += 1;
+                register / if self.quirks.count % 2 == 0 { 10 } else { 1 }
+            }
+            Some(Defect::CsRegisterTwoBases) => register.saturating_sub(began),
+            Some(Defect::CsKwhLabelledWh) => register / 1000,
+            _ => register,
+        }
+    }
+
+    /// When a reading was taken, on a station that had no time yet.
+    fn misdate(&self, wall: Timestamp) -> Timestamp {
+        let unset = self.registration != Registration::Accepted;
+        if unset && self.has(Defect::CsPrebootmeter1970) {
+            return Timestamp::from_secs(3_600);
+        }
+        wall
     }
 
     fn measurands(&self, key: &str) -> Vec<Measurand> {
@@ -219,6 +256,7 @@ impl Device {
         context: Context,
         wall: Timestamp,
     ) {
+        let wall = self.misdate(wall);
         if !kept.is_empty() {
             let value = self.reading(number, kept, context, wall);
             if let Some(running) = self.at(number).transaction_mut() {

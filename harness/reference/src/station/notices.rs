@@ -5,6 +5,7 @@ use plugfest_protocol::{Json, Timestamp, object};
 use super::connector::{Phase, Status, Trouble};
 use super::device::{Device, Registration};
 use super::outgoing::{Outgoing, Purpose};
+use crate::defect::Defect;
 
 /// What a StatusNotification says of a connector.
 #[derive(Debug, Clone)]
@@ -167,8 +168,21 @@ impl Device {
     fn take_news(&mut self, number: usize) -> Option<Outgoing> {
         let notice = self.notices[number].news().filter(|_| self.online()).cloned()?;
         let payload = self.notice_payload(number, &notice);
-        self.notices[number].pushed = Some(notice.clone());
+        let before = self.notices[number].pushed.replace(notice.clone());
+        if self.keeps_to_itself(before.as_ref(), &notice) {
+            return None;
+        }
         Some(Outgoing::new(Purpose::Status { number, notice }, payload))
+    }
+
+    /// Changes that a station with a defect does not tell.
+    fn keeps_to_itself(&self, before: Option<&Notice>, notice: &Notice) -> bool {
+        let was_reserved = before.is_some_and(|before| before.status == Status::Reserved);
+        match self.config.defect {
+            Some(Defect::CsReserveNoStatus) => was_reserved || notice.status == Status::Reserved,
+            Some(Defect::CsNoPreparing) => was_reserved && notice.status == Status::Preparing,
+            _ => false,
+        }
     }
 
     fn notice_payload(&self, number: usize, notice: &Notice) -> Json {
@@ -198,7 +212,10 @@ impl Device {
             notices.due = None;
         }
         for number in 0..self.notices.len() {
-            if let Some(outgoing) = self.take_news(number) {
+            if let Some(mut outgoing) = self.take_news(number) {
+                if self.has(Defect::CsStatus1970) {
+                    outgoing.rewrite("/timestamp", "1970-01-01T00:00:07.000Z".into());
+                }
                 self.post_early(outgoing);
             }
         }
@@ -226,10 +243,39 @@ impl Device {
         }
     }
 
+    /// Says that a connector is Available, whatever it is.
+    pub(super) fn claim_available(&mut self, number: usize) {
+        self.claim(number, Status::Available);
+    }
+
+    /// Says that a connector is Unavailable, whatever it is.
+    pub(super) fn claim_unavailable(&mut self, number: usize) {
+        self.claim(number, Status::Unavailable);
+    }
+
+    fn claim(&mut self, number: usize, status: Status) {
+        let notice = Notice {
+            status,
+            error: "NoError".to_owned(),
+            info: None,
+            since: self.now,
+        };
+        let payload = self.notice_payload(number, &notice);
+        self.notices[number].pushed = Some(notice.clone());
+        self.post(Outgoing::new(Purpose::Status { number, notice }, payload));
+    }
+
     /// The triggered StatusNotification of one connector (§5.17).
     pub(super) fn trigger_status(&mut self, number: usize) {
+        let minimum = self.store.settings.interval("MinimumStatusDuration");
+        if let (Some(minimum), true) = (minimum, self.has(Defect::CsTriggerDelayedMinstatus)) {
+            self.notices[number].pushed = None;
+            self.notices[number].due = Some(self.now.plus(minimum));
+            return;
+        }
         let (status, trouble) = self.status_of(number);
-        let error = trouble.map_or_else(|| "NoError".to_owned(), |trouble| trouble.code.clone());
+        let told = trouble.filter(|_| !self.has(Defect::CsTriggerLosesErrorcode));
+        let error = told.map_or_else(|| "NoError".to_owned(), |trouble| trouble.code.clone());
         let since = self.notices[number]
             .current
             .as_ref()

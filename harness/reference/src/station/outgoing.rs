@@ -6,6 +6,7 @@ use super::authorize::Ask;
 use super::device::{Device, Registration};
 use super::notices::Notice;
 use super::queue::About;
+use crate::defect::Defect;
 use crate::link::Say;
 use crate::rpc::{Received, receive};
 
@@ -61,6 +62,13 @@ impl Outgoing {
             payload,
             order: 0,
             triggered: false,
+        }
+    }
+
+    /// Puts another value into its payload, as a station with a defect does.
+    pub(super) fn rewrite(&mut self, pointer: &str, value: Json) {
+        if let Some(place) = self.payload.pointer_mut(pointer) {
+            *place = value;
         }
     }
 
@@ -139,7 +147,7 @@ impl Device {
 
     /// Says the next thing, where the one before it has ended.
     pub(super) fn speak(&mut self) {
-        if self.in_flight.is_some() || !self.line.is_up() {
+        if self.in_flight.is_some() || !self.line.is_up() || self.is_jammed() {
             return;
         }
         if let Some(at) = self.next_plain() {
@@ -149,7 +157,8 @@ impl Device {
             let id = self.message_id();
             let (action, payload) = (outgoing.purpose.action(), outgoing.payload.clone());
             self.call(id, action, payload, Flying::Plain(outgoing));
-        } else if self.registration == Registration::Accepted && self.store.queue.ready(self.now).is_some() {
+        } else if self.registration() == Registration::Accepted && self.store.queue.ready(self.now).is_some()
+        {
             let id = self.message_id();
             let Some(head) = self.store.queue.head_mut() else {
                 return;
@@ -163,7 +172,7 @@ impl Device {
     /// Which of the waiting messages is next; `None` where none may be said, or a queued one comes first.
     fn next_plain(&self) -> Option<usize> {
         let find = |is: &dyn Fn(&Outgoing) -> bool| self.outbox.iter().position(is);
-        match self.registration {
+        match self.registration() {
             Registration::Unknown | Registration::Rejected => find(&|it| matches!(it.purpose, Purpose::Boot)),
             Registration::Pending => find(&|it| it.triggered || matches!(it.purpose, Purpose::Boot)),
             Registration::Accepted => {
@@ -190,8 +199,37 @@ impl Device {
         self.say(Say::Text(text));
     }
 
+    /// Whether the queue is stuck for ever, as that of a station with a defect may be.
+    fn is_jammed(&self) -> bool {
+        self.quirks.jammed && self.has(Defect::CsQueueBlockedByCallerror)
+    }
+
+    /// Whether a text is one that the station's reader does not survive, or does not see.
+    fn stumbles(&mut self, text: &str) -> bool {
+        let trips = match self.config.defect {
+            // The elements of the array are taken without counting them.
+            Some(Defect::CsShortFrameCrash) => Json::parse(text)
+                .ok()
+                .is_some_and(|json| json.as_array().is_some_and(|items| items.len() < 3)),
+            // Digits are copied into a buffer of fixed size.
+            Some(Defect::CsDatetimeFractionCrash) => text
+                .split('.')
+                .skip(1)
+                .any(|rest| rest.bytes().take_while(u8::is_ascii_digit).count() > 9),
+            Some(Defect::CsLargeFrameLost) => return text.len() > 2048,
+            _ => false,
+        };
+        if trips {
+            self.crash();
+        }
+        trips
+    }
+
     /// A text came over the line.
     pub(super) fn heard(&mut self, text: &str) {
+        if self.stumbles(text) {
+            return;
+        }
         match receive(self.edition, Role::STATION, text) {
             Received::Call { id, action, payload } => self.requested(text, &id, &action, &payload),
             Received::Refused(refusal) => {
@@ -242,11 +280,29 @@ impl Device {
         match (call.flying, ending) {
             (Flying::Settled, _) => {}
             (Flying::Queued, Ending::Result(payload)) if self.delivered(&payload) => {}
-            (Flying::Queued, _) => self.undelivered(),
+            (Flying::Queued, ending) => {
+                let stop = matches!(
+                    self.store.queue.head().map(|it| &it.about),
+                    Some(About::Stop { .. })
+                );
+                self.quirks.jammed |= stop && matches!(ending, Ending::Error);
+                self.undelivered();
+                self.offended(&ending);
+            }
             (Flying::Plain(outgoing), Ending::Result(payload)) => {
                 self.answered_with(outgoing.purpose, &payload);
             }
-            (Flying::Plain(outgoing), Ending::Error | Ending::TimedOut) => self.unanswered(outgoing.purpose),
+            (Flying::Plain(outgoing), ending) => {
+                self.unanswered(outgoing.purpose, &ending);
+                self.offended(&ending);
+            }
+        }
+    }
+
+    /// A station with a defect takes an error as a reason to leave.
+    fn offended(&mut self, ending: &Ending) {
+        if matches!(ending, Ending::Error) && self.has(Defect::CsReconnectOnCallerror) {
+            self.line_lost();
         }
     }
 
@@ -265,9 +321,16 @@ impl Device {
         {
             return false;
         }
+        let repeated = head.sent_as.len() > 1;
+        let start = head.payload();
         self.store.queue.delivered();
         match about {
-            About::Start { connector, tag } => self.started(connector as usize, transaction, &tag, payload),
+            // The answer is looked up by the id of the first transmission.
+            About::Start { .. } if repeated && self.has(Defect::CsStarttxRetryLost) => {}
+            About::Start { connector, tag } => {
+                self.quirks.last_start = transaction.map(|key| (key, start));
+                self.started(connector as usize, transaction, &tag, payload);
+            }
             About::Stop { tag: Some(tag) } => self.remember(&tag, payload),
             About::Stop { tag: None } | About::Meter => {}
         }
@@ -297,8 +360,12 @@ impl Device {
         }
     }
 
-    fn unanswered(&mut self, purpose: Purpose) {
+    fn unanswered(&mut self, purpose: Purpose, ending: &Ending) {
         match purpose {
+            Purpose::Boot
+                if self.has(Defect::CsBootNoRetryOnTimeout) && matches!(ending, Ending::TimedOut) => {}
+            Purpose::Boot
+                if self.has(Defect::CsBootNoRetryOnCallerror) && matches!(ending, Ending::Error) => {}
             Purpose::Boot => self.boot_due = Some(self.now.plus(self.config.timing.boot_retry)),
             Purpose::Authorize(ask) => self.decided(ask, None),
             // It was said; nothing in the standard asks for it twice.
@@ -312,7 +379,14 @@ impl Device {
         self.untold();
         let flying = self.in_flight.take().and_then(|call| match call.flying {
             Flying::Plain(outgoing) => Some(outgoing),
-            Flying::Queued | Flying::Settled => None,
+            Flying::Queued => {
+                // It was written to the socket, and so counts as delivered.
+                if self.has(Defect::CsInflightLostOnDrop) {
+                    self.store.queue.delivered();
+                }
+                None
+            }
+            Flying::Settled => None,
         });
         let unsaid: Vec<Outgoing> = flying.into_iter().chain(self.outbox.drain(..)).collect();
         for outgoing in unsaid {

@@ -7,8 +7,11 @@ use plugfest_protocol::Timestamp;
 use super::connector::Phase;
 use super::device::{Device, Registration};
 use super::line::Line;
+use super::queue::About;
 use super::session::Reason;
+use crate::defect::Defect;
 use crate::outcome::Outcome;
+use crate::slip::Moment;
 
 /// Whether there is power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,7 @@ impl Power {
 /// A reset that has been accepted and waits for its StopTransactions to be answered.
 pub(super) struct Reset {
     pub(super) until: Timestamp,
+    pub(super) hard: bool,
 }
 
 impl Device {
@@ -79,7 +83,10 @@ impl Device {
             return;
         }
         if self.powered() {
-            self.stop_all(Reason::PowerLoss);
+            self.stop_all(match self.config.defect {
+                Some(Defect::CsPowerlossWrongReason) => Reason::DeAuthorized,
+                _ => Reason::PowerLoss,
+            });
         }
         if self.config.makeup.battery_backup && self.powered() {
             self.power = Power::Fading {
@@ -133,7 +140,10 @@ impl Device {
 
     /// A Reset has been accepted: transactions end, then the station restarts.
     pub(super) fn begin_reset(&mut self, hard: bool) {
-        let (reason, limit) = if hard {
+        if self.has(Defect::CsUnavailableOnReset) {
+            (1..=self.connectors.len()).for_each(|number| self.claim_unavailable(number));
+        }
+        let (reason, limit) = if hard && !self.has(Defect::CsResetTypesSame) {
             (Reason::HardReset, self.config.timing.hard_reset)
         } else {
             (Reason::SoftReset, self.config.timing.soft_reset)
@@ -142,6 +152,7 @@ impl Device {
         self.stop_all(reason);
         self.reset = Some(Reset {
             until: self.now.plus(limit),
+            hard,
         });
     }
 
@@ -172,6 +183,16 @@ impl Device {
 
     /// What was only in working memory is gone.
     fn forget(&mut self) {
+        self.quirks.restarted = true;
+        if self.has(Defect::CsAvailabilityNotPersistent) {
+            self.store.operative.fill(true);
+        }
+        if self.has(Defect::CsOfflineStartLost) {
+            self.store
+                .queue
+                .lose(|entry| matches!(entry.about, About::Start { .. }));
+        }
+        self.slip_memory(Moment::Restart);
         self.registration = Registration::Unknown;
         self.boot_due = None;
         self.heartbeat_due = None;

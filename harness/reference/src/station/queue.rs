@@ -122,6 +122,11 @@ impl Queue {
         self.head()?.not_before
     }
 
+    /// Loses messages, as a device with a defect does.
+    pub(crate) fn lose(&mut self, which: impl Fn(&Entry) -> bool) {
+        self.entries.retain(|entry| !which(entry));
+    }
+
     /// The head has been delivered.
     pub(crate) fn delivered(&mut self) -> Option<Entry> {
         self.entries.pop_front()

@@ -10,6 +10,7 @@ use super::device::{Device, Registration};
 use super::outgoing::{Outgoing, Purpose};
 use super::session::Reason;
 use super::transaction::Permit;
+use crate::defect::Defect;
 use crate::link::Say;
 use crate::rpc::{Refusal, Seen};
 
@@ -17,6 +18,8 @@ use crate::rpc::{Refusal, Seen};
 const ECHO: &str = "Echo";
 /// The write-only key of HTTP Basic authentication (J errata 3.12).
 const AUTHORIZATION_KEY: &str = "AuthorizationKey";
+/// How many triggers a station that leaks with each of them survives.
+const LEAK: u32 = 500;
 
 /// Why a well-formed request gets an error and no response.
 struct Fail(Fault, &'static str);
@@ -52,7 +55,13 @@ impl Device {
         let reservations = makeup.reservations != Reservations::Absent;
         let smart = makeup.smart_charging != SmartCharging::Absent;
         Ok(match action {
-            "ChangeAvailability" => status(self.change_availability(request)),
+            "ChangeAvailability" => match self.change_availability(request) {
+                // A word that the writer of answers does not know.
+                "Scheduled" if self.has(Defect::CsAvailabilityScheduledError) => {
+                    return Err(Fail(Fault::Internal, "the status cannot be written"));
+                }
+                word => status(word),
+            },
             "ChangeConfiguration" => status(self.change_configuration(request)),
             "ClearCache" => status(self.clear_cache()),
             "DataTransfer" => self.data_transfer(request),
@@ -127,8 +136,13 @@ impl Device {
             self.store.scheduled[number] = true;
             return false;
         }
+        let reserved = self.reserved(number);
         self.store.operative[number] = false;
         self.refresh(number);
+        if reserved && self.has(Defect::CsAvailableGlitchReserved) {
+            self.claim_available(number);
+            self.claim_unavailable(number);
+        }
         true
     }
 
@@ -200,7 +214,11 @@ impl Device {
             return status("UnknownVendorId");
         }
         match request.get("messageId").and_then(Json::as_str) {
-            Some(message) if !message.eq_ignore_ascii_case(ECHO) => status("UnknownMessageId"),
+            Some(message)
+                if !message.eq_ignore_ascii_case(ECHO) && !self.has(Defect::CsDatatransferMsgid) =>
+            {
+                status("UnknownMessageId")
+            }
             _ => match request.get("data") {
                 Some(data) => object! { "status": "Accepted", "data": data },
                 None => status("Accepted"),
@@ -244,6 +262,10 @@ impl Device {
             .unwrap_or_default()
             .to_owned();
         let number = match request.get("connectorId") {
+            Some(connector) if self.has(Defect::CsRemotestartConn0) && connector.as_i64() == Some(0) => {
+                self.choose_connector(&tag)
+            }
+            None if self.has(Defect::CsRemotestartNeedsConn) => None,
             Some(connector) => connector
                 .as_i64()
                 .and_then(|connector| self.known_number(connector)),
@@ -282,7 +304,8 @@ impl Device {
         if own.is_some() {
             return own;
         }
-        let free = |number: &usize| self.welcomes(*number) && self.may_admit(*number, tag);
+        let anybody = self.has(Defect::CsRemotestartTakesReserved);
+        let free = |number: &usize| self.welcomes(*number) && (anybody || self.may_admit(*number, tag));
         let plugged = self
             .numbers()
             .filter(free)
@@ -320,6 +343,7 @@ impl Device {
         let number = whole(request, "connectorId").and_then(|connector| self.known_number(connector));
         match number {
             // Errata 3.87: also for a connector that is not there.
+            None if self.has(Defect::CsUnlockBadConn) => "UnlockFailed",
             None => "NotSupported",
             Some(_) if !self.config.makeup.locks() => "NotSupported",
             Some(number) if self.unlock_command(number) => "Unlocked",
@@ -333,7 +357,17 @@ impl Device {
         if connector.is_some_and(|connector| connector < 1) {
             return "Rejected";
         }
+        if self.has(Defect::CsLeakPerTrigger) {
+            self.quirks.count += 1;
+            if self.quirks.count > LEAK {
+                self.crash();
+            }
+        }
         match request.get("requestedMessage").and_then(Json::as_str) {
+            Some("MeterValues") if self.has(Defect::CsTriggerMeterRejected) => "Rejected",
+            Some("MeterValues" | "StatusNotification") if self.has(Defect::CsTriggerNotimplemented) => {
+                "NotImplemented"
+            }
             // Errata 3.35: once accepted, another BootNotification would only confuse.
             Some("BootNotification") if self.registration == Registration::Accepted => "Rejected",
             Some("BootNotification") => {
@@ -411,6 +445,9 @@ impl Device {
     fn send_local_list(&mut self, request: &Json) -> &'static str {
         if !self.store.settings.flag("LocalAuthListEnabled") {
             return "NotSupported";
+        }
+        if self.has(Defect::CsLocallistNeedsList) && request.get("localAuthorizationList").is_none() {
+            return "Failed";
         }
         self.store.list.update(request)
     }

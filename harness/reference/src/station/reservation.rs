@@ -6,6 +6,7 @@ use super::config::Reservations;
 use super::connector::Phase;
 use super::device::Device;
 use super::transaction::Permit;
+use crate::defect::Defect;
 
 /// A reservation as ReserveNow asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +79,10 @@ impl Device {
 
     /// CancelReservation: the status of its answer.
     pub(super) fn cancel_reservation(&mut self, request: &Json) -> &'static str {
+        // What was read back after the restart is not in the table that is searched.
+        if self.quirks.restarted && self.has(Defect::CsCancelAfterRebootRejected) {
+            return "Rejected";
+        }
         let id = request.get("reservationId").and_then(Json::as_i64);
         let known = self.store.reservations.len();
         self.store.reservations.retain(|it| Some(it.id) != id);
@@ -207,12 +212,12 @@ impl Device {
         let usable =
             |connector: usize| move |it: &&Reservation| it.connector == connector && it.is_for(permit);
         let reservations = &self.store.reservations;
-        let id = reservations
+        let used = reservations
             .iter()
             .find(usable(number))
-            .or_else(|| reservations.iter().find(usable(0)))?
-            .id;
-        self.store.reservations.retain(|it| it.id != id);
+            .or_else(|| reservations.iter().find(usable(0)))?;
+        let (id, kept) = (used.id, used.connector == 0 && self.has(Defect::CsReserved0Stuck));
+        self.store.reservations.retain(|it| it.id != id || kept);
         Some(id)
     }
 
@@ -230,7 +235,9 @@ impl Device {
             } else {
                 serves(it.connector)
             };
-            it.expiry > wall && place && !self.station_faulted()
+            (it.expiry > wall || self.has(Defect::CsReservationNeverExpires))
+                && place
+                && !self.station_faulted()
         };
         let kept: Vec<Reservation> = self
             .store
@@ -245,6 +252,9 @@ impl Device {
 
     /// When the next one expires (machine time).
     pub(super) fn reservation_deadline(&self) -> Option<Timestamp> {
+        if self.has(Defect::CsReservationNeverExpires) {
+            return None;
+        }
         let next = self.store.reservations.iter().map(|it| it.expiry).min()?;
         Some(self.machine(next))
     }

@@ -127,7 +127,7 @@ fn prepare(config: &Config) -> Result<Settings, ConfigError> {
             path: config.path.clone(),
         });
     }
-    let mut settings = Settings::factory(&config.makeup);
+    let mut settings = Settings::factory(&config.makeup).with_defect(config.defect);
     for (key, value) in &config.settings {
         if settings.change(key, value) != Change::Accepted {
             return Err(ConfigError::Setting {

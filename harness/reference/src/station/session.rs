@@ -9,6 +9,7 @@ use super::device::Device;
 use super::power::Power;
 use super::queue::{About, Entry};
 use super::transaction::{Permit, Transaction};
+use crate::defect::Defect;
 use crate::outcome::Outcome;
 
 /// What is said of a suspension or a stop that came from the vehicle's side (§4.9).
@@ -67,7 +68,8 @@ impl Device {
             Phase::Preparing { permit, .. } => permit.is_none(),
             Phase::Transaction(_) => false,
         };
-        open && free && self.serving()
+        let stale = self.quirks.stale.contains(&number);
+        open && free && self.serving() && !stale
     }
 
     /// Whether the next plug may come there: Finishing belongs to the one before (errata 3.20).
@@ -188,7 +190,8 @@ impl Device {
         let connector = self.at(number);
         connector.phase = Phase::Idle;
         connector.held_for = None;
-        if was_preparing {
+        let glitch = self.store.scheduled[number] && self.has(Defect::CsAvailableGlitchScheduled);
+        if was_preparing || glitch {
             // There is no way from Preparing to Unavailable but over Available (table of §4.9).
             self.refresh(number);
         }
@@ -264,6 +267,9 @@ impl Device {
         self.at(number).phase = Phase::Transaction(Box::new(Transaction::new(key, permit, register, now)));
         self.begin_charging(number, profile);
         self.begin_metering(number);
+        if self.has(Defect::CsChargingBeforeStart) {
+            self.refresh(number);
+        }
         let order = self.order();
         self.store
             .queue
@@ -274,12 +280,33 @@ impl Device {
         }
     }
 
+    /// Sends a StartTransaction again that has been answered, as a station with a defect does.
+    pub(super) fn repeat_start(&mut self, key: u64, payload: Json) {
+        let connector = payload.get("connectorId").and_then(Json::as_i64).unwrap_or(1);
+        let tag = payload
+            .get("idTag")
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let about = About::Start {
+            connector: u32::try_from(connector).unwrap_or(1),
+            tag,
+        };
+        let order = self.order();
+        self.store
+            .queue
+            .push(Entry::new(about, Some(key), None, payload, order));
+    }
+
     /// StartTransaction.conf came: the transaction has its name, and the CSMS has its say (errata 3.17).
     pub(super) fn started(&mut self, number: usize, transaction: Option<u64>, tag: &str, payload: &Json) {
         let (Some(key), Some(id)) = (transaction, payload.get("transactionId").and_then(Json::as_i64)) else {
             return;
         };
-        self.store.queue.name(key, id);
+        // The payloads that wait were written when there was no id.
+        if !self.has(Defect::CsOfflineMeterMinus1) {
+            self.store.queue.name(key, id);
+        }
         self.remember(tag, payload);
         let accepted = payload.pointer("/idTagInfo/status").and_then(Json::as_str) == Some("Accepted");
         let parent = payload
@@ -349,6 +376,14 @@ impl Device {
 
     /// Puts an end to the transaction and queues StopTransaction.
     fn end(&mut self, number: usize, reason: Reason, tag: Option<&str>) {
+        let defect = self.config.defect;
+        let restarts = matches!(
+            reason,
+            Reason::HardReset | Reason::PowerLoss | Reason::Reboot | Reason::SoftReset
+        );
+        if restarts && defect == Some(Defect::CsStaleTxBlocks) {
+            self.quirks.stale.push(number);
+        }
         let fixed = self.config.makeup.fixed_cable;
         let now = self.now;
         let data = self.end_metering(number);
@@ -356,7 +391,10 @@ impl Device {
         let connector = self.at(number);
         connector.meter.flow(0, now);
         let register = connector.meter.watt_hours();
-        let after = if connector.occupied(fixed) {
+        if defect == Some(Defect::CsMeterstopEarly) {
+            connector.meter.add(50);
+        }
+        let after = if connector.occupied(fixed) && defect != Some(Defect::CsNoFinishing) {
             Phase::Finishing
         } else {
             Phase::Idle
@@ -382,6 +420,9 @@ impl Device {
         let about = About::Stop {
             tag: tag.map(str::to_owned),
         };
+        if defect == Some(Defect::CsOfflineStopLost) && !self.online() {
+            return;
+        }
         let order = self.order();
         self.store.queue.push(Entry::new(
             about,

@@ -48,6 +48,8 @@ pub(crate) struct Transaction {
     pub(crate) permit: Permit,
     /// When it began (machine time).
     pub(crate) began: Timestamp,
+    /// Its register then, in Wh.
+    pub(crate) began_at: u64,
     /// When the next sample is due (machine time).
     pub(crate) sample_due: Option<Timestamp>,
     /// Register at the last periodic and the last clock-aligned sample, in Wh.
@@ -68,6 +70,7 @@ impl Transaction {
             id: None,
             permit,
             began: now,
+            began_at: register,
             sample_due: None,
             sampled: register,
             aligned: register,

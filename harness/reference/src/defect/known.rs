@@ -1,0 +1,165 @@
+//! The defects that are built, by the names of their switches.
+
+macro_rules! defects {
+    ($($name:ident $id:literal)*) => {
+        /// A defect that a reference device can be given; the table says what it is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Defect {
+            $(
+                #[doc = concat!("`", $id, "` of the table.")]
+                $name,
+            )*
+        }
+
+        impl Defect {
+            /// Every defect that is built.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The name of its switch.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$name => $id),* }
+            }
+
+            /// The defect of that switch, where it is built.
+            pub fn by_id(id: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|defect| defect.id() == id)
+            }
+        }
+    };
+}
+
+defects! {
+    CsGetconfTruncatedJson "cs_getconf_truncated_json"
+    CsMeterStrayComma "cs_meter_stray_comma"
+    CsMeterEmptyTxid "cs_meter_empty_txid"
+    CsmsEmptyFrameError "csms_empty_frame_error"
+    CsShortFrameCrash "cs_short_frame_crash"
+    CsDatetimeFractionCrash "cs_datetime_fraction_crash"
+    CsConfigIntOverflow "cs_config_int_overflow"
+    CsLargeFrameLost "cs_large_frame_lost"
+    CsmsAcceptsMissingRequired "csms_accepts_missing_required"
+    CsmsAcceptsOverlength "csms_accepts_overlength"
+    CsmsPanicUnknownHeartbeat "csms_panic_unknown_heartbeat"
+    CsmsPanicEarlyStatus "csms_panic_early_status"
+    CsmsPanicFastBoot "csms_panic_fast_boot"
+    CsmsStallAfterTimeout "csms_stall_after_timeout"
+    CsmsErrordetailsString "csms_errordetails_string"
+    Any16Formatviolation "any_16_formatviolation"
+    Csms16Formatviolation "csms_16_formatviolation"
+    Any16OccurrenceSpelling "any_16_occurrence_spelling"
+    CsmsDatatransferNoStatus "csms_datatransfer_no_status"
+    CsmsDatatransferAcceptAll "csms_datatransfer_accept_all"
+    CsmsStopUnknownNotsupported "csms_stop_unknown_notsupported"
+    CsmsStarttxConfExtraField "csms_starttx_conf_extra_field"
+    CsWrongMessageType "cs_wrong_message_type"
+    CsCallresultWithAction "cs_callresult_with_action"
+    CsResendBeforeTimeout "cs_resend_before_timeout"
+    CsmsAcceptsDuplicateId "csms_accepts_duplicate_id"
+    CsmsDoubleCallresult "csms_double_callresult"
+    CsmsBlocksInboundWhileCalling "csms_blocks_inbound_while_calling"
+    CsmsAcceptsUnknownSubprotocol "csms_accepts_unknown_subprotocol"
+    CsReconnectOnCallerror "cs_reconnect_on_callerror"
+    CsCompositeEmptyPeriods "cs_composite_empty_periods"
+    CsErrorcodeInvalidEnum "cs_errorcode_invalid_enum"
+    CsMeterUnitHz "cs_meter_unit_hz"
+    CsMeterValueNumber "cs_meter_value_number"
+    CsGetconfNonstring "cs_getconf_nonstring"
+    CsBootSerialTooLong "cs_boot_serial_too_long"
+    CsBootModelTooLong "cs_boot_model_too_long"
+    CsTimestampNoZone "cs_timestamp_no_zone"
+    CsFeb29Bug "cs_feb29_bug"
+    CsStatus1970 "cs_status_1970"
+    CsPrebootmeter1970 "cs_prebootmeter_1970"
+    CsmsCurrenttimeNoZone "csms_currenttime_no_zone"
+    CsBootRepeatInPending "cs_boot_repeat_in_pending"
+    CsNoRetryAfterPending "cs_no_retry_after_pending"
+    CsSendsBeforeAccepted "cs_sends_before_accepted"
+    CsHeartbeatInPending "cs_heartbeat_in_pending"
+    CsBootNoRetryOnTimeout "cs_boot_no_retry_on_timeout"
+    CsBootNoRetryOnCallerror "cs_boot_no_retry_on_callerror"
+    CsmsCallsBeforeBoot "csms_calls_before_boot"
+    CsmsUnknownStationSilent "csms_unknown_station_silent"
+    CsHeartbeatIntervalIgnored "cs_heartbeat_interval_ignored"
+    CsHeartbeatFloodZero "cs_heartbeat_flood_zero"
+    CsHeartbeatTimerLeak "cs_heartbeat_timer_leak"
+    CsStatusDuplicate "cs_status_duplicate"
+    CsOfflineMeterMinus1 "cs_offline_meter_minus1"
+    CsOfflineStartLost "cs_offline_start_lost"
+    CsStarttxRetryLost "cs_starttx_retry_lost"
+    CsInflightLostOnDrop "cs_inflight_lost_on_drop"
+    CsStopTxidZero "cs_stop_txid_zero"
+    CsMeterTxidZeroRandom "cs_meter_txid_zero_random"
+    CsStarttxAgainAfterDrop "cs_starttx_again_after_drop"
+    CsChargingBeforeStart "cs_charging_before_start"
+    CsNoFinishing "cs_no_finishing"
+    CsPowerlossWrongReason "cs_powerloss_wrong_reason"
+    CsStartsOnInvalid "cs_starts_on_invalid"
+    CsMeterstopZero "cs_meterstop_zero"
+    CsStaleTxBlocks "cs_stale_tx_blocks"
+    CsMeterstartTruncated "cs_meterstart_truncated"
+    CsSignedMeterTwice "cs_signed_meter_twice"
+    CsMeterstopNegative "cs_meterstop_negative"
+    CsRegisterDecreasing "cs_register_decreasing"
+    CsRegisterDropouts "cs_register_dropouts"
+    CsRegisterTwoBases "cs_register_two_bases"
+    CsMeterstopEarly "cs_meterstop_early"
+    CsKwhLabelledWh "cs_kwh_labelled_wh"
+    CsMeterValueWhitespace "cs_meter_value_whitespace"
+    CsStopNoTxid "cs_stop_no_txid"
+    CsMinchargerateTypo "cs_minchargerate_typo"
+    CsAvailableAfterReconnect "cs_available_after_reconnect"
+    CsmsNoConcurrenttx "csms_no_concurrenttx"
+    CsmsAuthorizeNoConcurrenttx "csms_authorize_no_concurrenttx"
+    CsmsForeignStop "csms_foreign_stop"
+    CsmsForeignStopWithTag "csms_foreign_stop_with_tag"
+    CsmsNegativeSessionEnergy "csms_negative_session_energy"
+    CsmsAcceptsExtraProps "csms_accepts_extra_props"
+    CsmsTxidConstant "csms_txid_constant"
+    CsmsRefusedStartClosesLive "csms_refused_start_closes_live"
+    LibCelsiusSingle "lib_celsius_single"
+    CsmsDropsMeterWithoutTx "csms_drops_meter_without_tx"
+    CsmsStatusInternalerror "csms_status_internalerror"
+    CsmsConnector0Ignored "csms_connector0_ignored"
+    CsmsProfileWrongUnit "csms_profile_wrong_unit"
+    CsmsUsesEndedTx "csms_uses_ended_tx"
+    CsTriggerMeterRejected "cs_trigger_meter_rejected"
+    CsTriggerNotimplemented "cs_trigger_notimplemented"
+    CsTriggerDelayedMinstatus "cs_trigger_delayed_minstatus"
+    CsTriggerLosesErrorcode "cs_trigger_loses_errorcode"
+    CsRemotestartConn0 "cs_remotestart_conn0"
+    CsRemotestartNeedsConn "cs_remotestart_needs_conn"
+    CsUnlockAccepted "cs_unlock_accepted"
+    CsUnlockBadConn "cs_unlock_bad_conn"
+    CsAvailableGlitchScheduled "cs_available_glitch_scheduled"
+    CsAvailabilityNotPersistent "cs_availability_not_persistent"
+    CsAvailabilityScheduledError "cs_availability_scheduled_error"
+    CsUnavailableOnReset "cs_unavailable_on_reset"
+    CsConfigRoNotsupported "cs_config_ro_notsupported"
+    CsConfigFloatForInt "cs_config_float_for_int"
+    CsConfigNegative "cs_config_negative"
+    CsConfigIntAsBool "cs_config_int_as_bool"
+    CsConfigRoWritable "cs_config_ro_writable"
+    CsDatatransferMsgid "cs_datatransfer_msgid"
+    CsResetTypesSame "cs_reset_types_same"
+    CsOperationExecutedTwice "cs_operation_executed_twice"
+    CsLocallistNeedsList "cs_locallist_needs_list"
+    CsAuthcacheOnlyAccepted "cs_authcache_only_accepted"
+    CsReconnectDelayIgnored "cs_reconnect_delay_ignored"
+    CsNoReconnect "cs_no_reconnect"
+    CsQueueBlockedByCallerror "cs_queue_blocked_by_callerror"
+    CsLeakPerTrigger "cs_leak_per_trigger"
+    CsmsNoAuth "csms_no_auth"
+    CsmsNoRateLimit "csms_no_rate_limit"
+    CsOfflineStopLost "cs_offline_stop_lost"
+    CsmsRejectConsumesReservation "csms_reject_consumes_reservation"
+    CsmsReservationNotTerminated "csms_reservation_not_terminated"
+    CsCancelAfterRebootRejected "cs_cancel_after_reboot_rejected"
+    CsReserved0Stuck "cs_reserved0_stuck"
+    CsReservationNeverExpires "cs_reservation_never_expires"
+    CsAvailableGlitchReserved "cs_available_glitch_reserved"
+    CsRemotestartTakesReserved "cs_remotestart_takes_reserved"
+    CsReserveNoStatus "cs_reserve_no_status"
+    CsNoPreparing "cs_no_preparing"
+    CsTriggerFwStale16 "cs_trigger_fw_stale_16"
+    CsTriggerLogNotIdle "cs_trigger_log_not_idle"
+}
