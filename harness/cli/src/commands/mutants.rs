@@ -46,7 +46,7 @@ pub(super) fn run(global: &Global, arguments: &Mutants, out: &mut Out) -> Result
     };
     let roles = roles(arguments);
     let suite = Suite::rehearse(&common, &library, &roles, &|done, all| {
-        progress("rehearsed", done, all)
+        progress("rehearsed", done, all);
     });
     told.store(0, Ordering::Relaxed);
     let dirty = dirty(&suite, out)?;

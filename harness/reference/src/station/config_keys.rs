@@ -85,7 +85,7 @@ pub(crate) struct Shown {
 /// The configuration of one station.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    settings: Vec<Setting>,
+    keys: Vec<Setting>,
     connectors: u32,
     defect: Option<Defect>,
 }
@@ -99,7 +99,7 @@ impl Settings {
     /// The values with which the station leaves the factory. A key stands only where its feature does (§9).
     pub(crate) fn factory(makeup: &Makeup) -> Self {
         let mut made = Self {
-            settings: Vec::new(),
+            keys: Vec::new(),
             connectors: makeup.connectors,
             defect: None,
         };
@@ -212,7 +212,7 @@ impl Settings {
     }
 
     fn whole(&mut self, key: &'static str, value: i64) {
-        self.settings.push(Setting {
+        self.keys.push(Setting {
             key,
             kind: Kind::Whole(value, value),
             writable: false,
@@ -225,7 +225,7 @@ impl Settings {
         let value = self
             .parse(key, kind, value)
             .unwrap_or_else(|| Value::Text(value.to_owned()));
-        self.settings.push(Setting {
+        self.keys.push(Setting {
             key,
             kind,
             writable,
@@ -236,7 +236,7 @@ impl Settings {
     /// Changes a key as ChangeConfiguration asks (§5.3): a wrong value changes nothing.
     pub(crate) fn change(&mut self, key: &str, text: &str) -> Change {
         let Some(at) = self
-            .settings
+            .keys
             .iter()
             .position(|setting| setting.key.eq_ignore_ascii_case(key))
         else {
@@ -244,7 +244,7 @@ impl Settings {
         };
         let Setting {
             key, kind, writable, ..
-        } = self.settings[at];
+        } = self.keys[at];
         let slips = self.defect == Some(Defect::CsConfigRoWritable)
             && key == "ChargingScheduleAllowedChargingRateUnit";
         if !writable && !slips {
@@ -263,7 +263,7 @@ impl Settings {
         {
             return Change::Rejected;
         }
-        self.settings[at].value = value;
+        self.keys[at].value = value;
         Change::Accepted
     }
 
@@ -334,14 +334,14 @@ impl Settings {
     }
 
     fn find(&self, key: &str) -> Option<&Setting> {
-        self.settings
+        self.keys
             .iter()
             .find(|setting| setting.key.eq_ignore_ascii_case(key))
     }
 
     /// All keys, in the order of the standard.
     pub(crate) fn all(&self) -> impl Iterator<Item = Shown> {
-        self.settings.iter().map(Setting::show)
+        self.keys.iter().map(Setting::show)
     }
 
     /// One key, its name compared without case.
@@ -471,7 +471,7 @@ mod tests {
             },
         ] {
             let made = Settings::factory(&makeup);
-            for setting in &made.settings {
+            for setting in &made.keys {
                 let again = made.parse(setting.key, setting.kind, &setting.value.to_string());
                 assert_eq!(again.as_ref(), Some(&setting.value), "{}", setting.key);
             }

@@ -160,7 +160,7 @@ impl Tap {
             Defect::CsStopNoTxid if stop => payload.remove_pointer("/transactionId").is_some(),
             Defect::CsMeterTxidZeroRandom if meter && payload.get("transactionId").is_some() => {
                 self.chances += 1;
-                self.chances % 2 == 0 && payload.set_pointer("/transactionId", 0.into())
+                self.chances.is_multiple_of(2) && payload.set_pointer("/transactionId", 0.into())
             }
             Defect::CsMeterstopZero if stop => payload.set_pointer("/meterStop", 0.into()),
             Defect::CsMeterstopNegative if stop => payload.set_pointer("/meterStop", (-1).into()),
