@@ -111,7 +111,12 @@ impl Device {
             Some(Defect::CsRegisterDecreasing) => (2 * began).saturating_sub(register),
             Some(Defect::CsRegisterDropouts) => {
                 self.quirks.count += 1;
-                register / if self.quirks.count.is_multiple_of(2) { 10 } else { 1 }
+                register
+                    / if self.quirks.count.is_multiple_of(2) {
+                        10
+                    } else {
+                        1
+                    }
             }
             Some(Defect::CsRegisterTwoBases) => register.saturating_sub(began),
             Some(Defect::CsKwhLabelledWh) => register / 1000,
