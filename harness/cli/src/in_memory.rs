@@ -189,7 +189,14 @@ fn play_flawed(
     let broken = |why: String| passed_over(line, Verdict::Error, why, Clock::fixed_start(), &reproduce);
     match runtime {
         Ok(runtime) => runtime
-            .block_on(against_device(common, ticket, flaw, listener, hands, reproduce.clone()))
+            .block_on(against_device(
+                common,
+                ticket,
+                flaw,
+                listener,
+                hands,
+                reproduce.clone(),
+            ))
             .unwrap_or_else(broken),
         Err(error) => broken(format!("no runtime could be made: {error}")),
     }
