@@ -161,6 +161,7 @@ pub(crate) fn play_one(
 }
 
 /// As [`play_one`], by hands that are made of those of the device.
+#[cfg(test)]
 pub(crate) fn play_with(
     common: &Common<'_>,
     ticket: &Ticket,
