@@ -364,3 +364,17 @@ fn a_raw_call_without_answer_line_is_waited_for_and_judged_by_the_rules() {
     assert_eq!(rules, ["answers/missing"]);
     assert_eq!(outcome.lines.len(), 1);
 }
+
+#[test]
+fn a_line_of_ours_that_is_due_later_than_a_reboot_takes_is_not_given_up_when_its_time_comes() {
+    // `timeout.reboot` is 120 s by default.
+    let body = "  csms: ClearCache {} after 200s\n  station: => { status: Accepted }\n";
+    let outcome = Scribe::of("station", body)
+        .wait(200)
+        .tick()
+        .us(r#"[2,"1","ClearCache",{}]"#)
+        .dut(r#"[3,"1",{"status":"Accepted"}]"#)
+        .over();
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.reason);
+    assert_eq!(of_lines(&outcome), []);
+}

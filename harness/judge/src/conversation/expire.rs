@@ -73,7 +73,12 @@ impl Item {
             Node::Send(send) => match (&send.sent, send.sending) {
                 (_, Sending::Until(time)) => Some(time),
                 (Some((_, _, at)), _) if send.link.is_none() => Some(*at + self.answer_time(cx)),
-                (None, _) => Some(self.armed? + cx.timeout("reboot", 120)),
+                // A connection may take as long as a reboot to come; a delay of the line's own comes before that.
+                (None, _) => {
+                    let delay = self.stmt.mods.after.as_ref().or(self.stmt.mods.every.as_ref());
+                    let delay = delay.map(|t| length(&t.value)).unwrap_or_default();
+                    Some(self.armed? + delay + cx.timeout("reboot", 120))
+                }
                 _ => None,
             },
             Node::Raw(raw) => match (&raw.sent, raw.sending) {
