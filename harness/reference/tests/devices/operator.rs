@@ -134,3 +134,36 @@ async fn tokens_can_be_added_and_changed() {
         .await;
     assert_eq!(wrong, Outcome::Failed("'Fine' is no authorization status".into()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_that_has_ended_is_left_alone() {
+    let world = charging(Makeup::default()).await;
+    world.hands("user.stop", object! {}).await;
+    world.frames();
+    let schedule = object! {
+        "chargingRateUnit": "A",
+        "chargingSchedulePeriod": vec![object! { "startPeriod": 0, "limit": 6 }],
+    };
+    let profile = object! {
+        "chargingProfileId": 1,
+        "transactionId": 100,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": schedule,
+    };
+    for (action, payload) in [
+        ("RemoteStopTransaction", object! { "transactionId": 100 }),
+        (
+            "SetChargingProfile",
+            object! { "connectorId": 1, "csChargingProfiles": profile },
+        ),
+    ] {
+        let args = object! { "action": action, "payload": payload };
+        assert_eq!(
+            world.csms.perform("csms.call", &args).await,
+            Outcome::Failed("station 'CS 1' has ended that transaction already".into())
+        );
+    }
+    world.expect("");
+}
