@@ -356,6 +356,8 @@ impl Check for HeartbeatEarly {
                 });
                 if self.promised > 0 {
                     self.promised -= 1;
+                    // It comes between the others, whose timer it need not restart (OCPP-1.6 5.17).
+                    self.last = None;
                     return;
                 }
                 let last = last.filter(|last| last.answered && last.conn == conn);
