@@ -32,6 +32,9 @@ const STAGE_PATIENCE: Duration = Duration::from_mins(15);
 const AFTER_YOU: Duration = Duration::from_millis(1);
 /// A station that was refused or cut off tries again after this.
 const REDIAL: Duration = Duration::from_secs(1);
+/// A wait is told of when something has happened so long ago: nobody reads of a shorter one, and waking the reports for
+/// every message would cost more than the message.
+const SETTLED: Duration = Duration::from_millis(100);
 /// A wait that has lasted so long is told of once more, for those who see no bar.
 const REMINDER: Duration = Duration::from_secs(10);
 /// CALLs of ours that may wait for their turn.
@@ -102,6 +105,8 @@ pub async fn play<W: Write>(
     let patience = number_at(&recorded.values, "message").unwrap_or(30);
     let probed_by = recorded.dut.clone();
     let (session, commands) = Session::new(recorded, now)?;
+    // The texts of the case are in the trace now; a thousand stations at once must not hold them a thousand times.
+    drop(first);
     let (finished, outcomes) = mpsc::unbounded_channel();
     let ours = if dut == "station" { "csms" } else { "station" };
     let mut game = Game {
@@ -125,6 +130,7 @@ pub async fn play<W: Write>(
         transfers: 0,
         done: false,
         said: None,
+        said_at: None,
         remind: None,
         broken_off: false,
     };
@@ -183,8 +189,10 @@ struct Game<'a, W> {
     /// File transfers of ours so far.
     transfers: u32,
     done: bool,
+    /// What was last said to be waited for, and when.
     said: Option<Waiting>,
-    /// When to say it again.
+    said_at: Option<Timestamp>,
+    /// When to look whether there is something to say.
     remind: Option<Timestamp>,
     broken_off: bool,
 }
@@ -194,12 +202,12 @@ impl<W: Write> Game<'_, W> {
         if self.on.lines.dials() && self.on.lines.newest().is_none() {
             self.on.lines.dial(Dialling::default());
         }
+        self.settle();
         while !self.done {
             self.pump().await?;
             if self.done {
                 break;
             }
-            self.say_waiting();
             let wake = self.wake();
             let clock = self.on.clock;
             let turn = tokio::select! {
@@ -218,10 +226,14 @@ impl<W: Write> Game<'_, W> {
                         self.broken_off = true;
                     }
                     self.fact(what).await?;
+                    self.settle();
                 }
-                Turn::Tick => self.tick().await?,
+                Turn::Tick => {
+                    self.tick().await?;
+                    self.settle();
+                }
                 // Nothing has happened: nothing is recorded, and no deadline is over.
-                Turn::Remind => self.said = None,
+                Turn::Remind => self.say_waiting(),
             }
             if self.recorder.next_seq() > MAX_TRACE_EVENTS && !self.broken_off {
                 self.broken_off = true;
@@ -725,23 +737,33 @@ impl<W: Write> Game<'_, W> {
         format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64())
     }
 
+    /// Something has happened: what is waited for is looked at when that has settled.
+    fn settle(&mut self) {
+        if self.on.listener.is_some() {
+            let settled = self.on.clock.now() + SETTLED;
+            self.remind = Some(self.remind.map_or(settled, |at| at.min(settled)));
+        }
+    }
+
+    /// Says what is waited for, if that is something else than was said last, or was said long ago.
     fn say_waiting(&mut self) {
         let Some(listener) = &self.on.listener else { return };
+        let now = self.on.clock.now();
         let waiting = self.session.waiting();
-        if waiting == self.said {
-            return;
+        if waiting != self.said || self.said_at.is_none_or(|at| at + REMINDER <= now) {
+            if let Some(waiting) = &waiting {
+                // A listener that is gone does not stop the run.
+                drop(listener.send(RunEvent::Waiting {
+                    key: self.on.key.clone(),
+                    what: waiting.what.clone(),
+                    until: waiting.until,
+                    now,
+                }));
+            }
+            self.said = waiting;
+            self.said_at = Some(now);
         }
-        self.remind = waiting.is_some().then(|| self.on.clock.now() + REMINDER);
-        if let Some(waiting) = &waiting {
-            // A listener that is gone does not stop the run.
-            drop(listener.send(RunEvent::Waiting {
-                key: self.on.key.clone(),
-                what: waiting.what.clone(),
-                until: waiting.until,
-                now: self.on.clock.now(),
-            }));
-        }
-        self.said = waiting;
+        self.remind = self.said_at.map(|at| at + REMINDER);
     }
 }
 

@@ -10,6 +10,9 @@ use crate::secrets::Marker;
 /// No line of a trace is longer than this, line break included; a reader needs no more memory for one event.
 pub const MAX_LINE: usize = 8 << 20;
 
+/// Capacity of the line that is kept between events: that of a premise or of a large frame is given back.
+const KEPT_LINE: usize = 4 << 10;
+
 /// Why an event is not in the trace.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -140,6 +143,8 @@ impl<W: Write> Recorder<W> {
         self.out
             .write_all(&self.line)
             .map_err(|source| io(&self.path, source))?;
+        self.line.clear();
+        self.line.shrink_to(KEPT_LINE);
         self.out.flush().map_err(|source| io(&self.path, source))
     }
 }
