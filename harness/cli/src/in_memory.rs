@@ -328,9 +328,14 @@ async fn against_device(
         listener,
         interrupt: common.interrupt.clone(),
         process: None,
-        files: file_server
-            .as_mut()
-            .map_or_else(|| Files::Made(Fetch { hub: Some(files_hub) }), Files::Served),
+        files: file_server.as_mut().map_or_else(
+            || {
+                Files::Made(Fetch {
+                    hub: Some(files_hub.clone()),
+                })
+            },
+            Files::Served,
+        ),
         meeting: None,
     };
     let played = run_one(job, table).await;
