@@ -158,6 +158,7 @@ pub(crate) const PAIRS: &[Pair] = &[
         beats
         - dut => {"status":"Accepted"}
         + dut => {"status":"Rejected"}
+        beats
         beats"#,
     ),
     station(
