@@ -1,6 +1,7 @@
 //! The same exchange through the whole harness: the engine plays stations by a case, records every event in a file as
 //! in any run, and judges it with all rules on.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -78,7 +79,7 @@ impl Show {
             identity: identity.clone(),
             values: Json::Object(Object::new()),
             pics: played_pics(facts, None),
-            facts: Default::default(),
+            facts: BTreeMap::default(),
             connections: Vec::new(),
             vary: 0,
             seed: number,
@@ -192,7 +193,7 @@ fn passed(outcome: &Outcome, each: u64) -> Result<()> {
 
 /// So many Heartbeats, each with its answer.
 fn heartbeats(each: u64) -> Result<String> {
-    let outer = (1..=MOST_REPEATS).find(|outer| each % outer == 0 && each / outer <= MOST_REPEATS);
+    let outer = (1..=MOST_REPEATS).find(|outer| each.is_multiple_of(*outer) && each / outer <= MOST_REPEATS);
     let outer = outer.with_context(|| format!("{each} is no product of two numbers up to {MOST_REPEATS}"))?;
     let inner = each / outer;
     Ok(format!(

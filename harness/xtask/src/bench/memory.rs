@@ -17,7 +17,7 @@ use super::office::{Office, connect, dialer, runtime};
 /// What a child is started with; it is no chore for people.
 pub(crate) const CHILD: &str = "bench-idle";
 /// So long all stations may take to come up.
-const COMING_UP: Duration = Duration::from_secs(120);
+const COMING_UP: Duration = Duration::from_mins(2);
 
 const CURRENT_TIME: &[u8] = b"currentTime";
 const FROM_DUT: &[u8] = br#""from":"dut""#;
