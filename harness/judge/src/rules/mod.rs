@@ -78,7 +78,7 @@ pub fn registry(edition: &Edition) -> Vec<Box<dyn Rule>> {
 }
 
 /// Rules that need to know when a connection was up.
-pub(crate) const OF_CONNECTIONS: &[&str] = &["time/heartbeat-late"];
+pub(crate) const OF_CONNECTIONS: &[&str] = &["sequence/one-call-in-flight", "time/heartbeat-late"];
 
 /// Rules that compare what a frame says of the time with when it came.
 pub(crate) const OF_THE_CLOCK: &[&str] = &[

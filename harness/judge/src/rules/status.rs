@@ -277,15 +277,13 @@ impl Check for Repeated {
                 from: Party::Us,
                 action,
                 ..
-            } => {
-                let asks = matches!(
-                    action,
-                    "TriggerMessage" | "ExtendedTriggerMessage" | "ChangeAvailability"
-                );
-                if asks || action.contains("Reserv") || action == "Reset" {
-                    self.last.clear();
-                }
-            }
+            } if asks_for_status(action) => self.last.clear(),
+            // What the station told of its own accord before it answered is asked for all the same.
+            Seen::Answer {
+                from: Party::Dut,
+                call,
+                ..
+            } if asks_for_status(&call.action) => self.last.clear(),
             Seen::Call {
                 from: Party::Dut,
                 action: "BootNotification",
@@ -321,6 +319,14 @@ impl Check for Repeated {
             self.last.pop_last();
         }
     }
+}
+
+/// CALLs after which a station may tell a status that has not changed.
+fn asks_for_status(action: &str) -> bool {
+    matches!(
+        action,
+        "TriggerMessage" | "ExtendedTriggerMessage" | "ChangeAvailability" | "Reset"
+    ) || action.contains("Reserv")
 }
 
 /// Faulted without an error.
