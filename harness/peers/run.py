@@ -53,6 +53,11 @@ BLOCKED = {
 }
 
 
+# What the peers are played. Their answers to the wrong frames of the negative matrix have not been read against the
+# clauses yet, so that nothing could be expected of them: see docs/peers.md.
+SELECTED = ["--select", "not id:negative/*"]
+
+
 def free_ports(number):
     """So many ports, all different because they are held at the same time."""
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
@@ -73,7 +78,7 @@ def run(peer, port, arguments):
     shutil.rmtree(folder, ignore_errors=True)
     results = folder / "results.json"
     binary = os.environ.get("PLUGFEST", ROOT / "target" / "debug" / "plugfest")
-    command = [binary, "run", "--config", profile, "--out", folder, "--no-input", "--no-color", *arguments]
+    command = [binary, "run", "--config", profile, "--out", folder, "--no-input", "--no-color", *(arguments or SELECTED)]
     with (OUT / f"{peer}.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
         try:
