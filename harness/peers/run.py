@@ -25,7 +25,8 @@ ROOT = HERE.parent.parent
 PROFILES = HERE / "profiles"
 OUT = ROOT / "target" / "peers" / "out"
 PEERS = ["python-csms", "python-station", "node-csms", "rust-station"]
-CI = ["python-csms", "python-station", "node-csms"]
+# `python-station` meets cases that nobody has triaged yet, and a race of its own in `remote/stop`.
+CI = ["python-csms", "node-csms"]
 DOCS = ROOT / "docs" / "peers.md"
 # Everything of DOCS from here on is written by `--docs`.
 GENERATED = "<!-- From here on written by `harness/peers/run.py --docs`. -->\n"
