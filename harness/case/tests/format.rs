@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use plugfest_case::{format, parse};
+use plugfest_case::{Library, Natives, Source, format, parse};
 use serde_json::Value;
 
 /// The IR without places.
@@ -74,6 +74,26 @@ fn the_probes_and_the_cases_of_the_project_keep_their_meaning() {
         }
     }
     assert!(count >= 12, "{count} files");
+}
+
+#[test]
+fn the_family_of_negatives_is_written_in_the_canonical_layout() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testcases");
+    let sources = files(&root, &[".case", ".state", ".toml"])
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).expect("it is readable");
+            Source::new(path.to_string_lossy(), text)
+        });
+    let (library, found) = Library::load(sources, &Natives::default());
+    let mut count = 0;
+    for loaded in library.cases().filter(|l| library.is_generated(&l.path)) {
+        let layout =
+            format(&loaded.path, &loaded.text).unwrap_or_else(|e| panic!("{}", e[0].line(&loaded.text)));
+        assert_eq!(&*loaded.text, layout, "{}", loaded.path);
+        count += 1;
+    }
+    assert!(count >= 50, "{count} cases, {found:?}");
 }
 
 #[test]

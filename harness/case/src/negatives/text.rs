@@ -1,7 +1,5 @@
 //! The cases of the family as text.
 
-use std::fmt::Write as _;
-
 use plugfest_protocol::{Edition, Frame, Json, Part, Role};
 
 use super::form::{Form, Receiver};
@@ -9,6 +7,7 @@ use super::payload::{legal, mistakes};
 use crate::diagnostic::Diagnostic;
 use crate::ir::Span;
 use crate::library::Source;
+use crate::print::literal;
 use crate::raw::FRESH_ID;
 
 /// A character that is repeated more often than this is written as a product.
@@ -48,11 +47,11 @@ pub(crate) fn sources(file: &Source) -> Result<Vec<Source>, Box<Diagnostic>> {
             us,
             receiver,
         };
-        for (name, text) in family.cases() {
-            let text = crate::print::format("", &text)
-                .map_err(|found| wrong(found.first().map_or_else(String::new, |d| d.line(&text))))?;
-            made.push(Source::new(format!("{folder}negative/{role}-{name}.case"), text));
-        }
+        let files = family.cases().into_iter().map(|(name, text)| {
+            let path = format!("{folder}negative/{role}-{name}.case");
+            Source::new(path, text)
+        });
+        made.extend(files);
     }
     Ok(made)
 }
@@ -94,11 +93,11 @@ impl Family<'_> {
         for group in &self.form.frames {
             let mut lines = String::new();
             for frame in &group.frame {
-                let _ = writeln!(lines, "raw {} {} # {}", self.us, written(frame), frame.what);
+                lines.push_str(&self.raw(&written(frame), &frame.what));
                 if let Some(pause) = &group.pause {
-                    let _ = writeln!(lines, "wait {pause}");
+                    lines.push_str(&line("wait", pause));
                 }
-                lines.push_str(&self.receiver.works);
+                lines.push_str(&indented(&self.receiver.works));
             }
             let name = format!("frame-{}", group.id);
             let clauses = group.clauses.iter().map(String::as_str).collect();
@@ -151,7 +150,11 @@ impl Family<'_> {
             action: action.to_owned(),
             payload: payload.clone(),
         };
-        format!("raw {} {} # {what}\n", self.us, quoted(&frame.to_text()))
+        self.raw(&quoted(&frame.to_text()), what)
+    }
+
+    fn raw(&self, frame: &str, what: &str) -> String {
+        line("raw", &format!("{} {frame} # {what}", self.us))
     }
 
     fn case(
@@ -165,20 +168,35 @@ impl Family<'_> {
         let Receiver {
             given, opens, closes, ..
         } = self.receiver;
-        let mut text = format!("case negative/{}-{name} {}\n", self.role, Json::from(title));
+        let mut text = format!("case negative/{}-{name} {}\n", self.role, literal(title));
         for (document, clauses) in spec {
-            let clauses: Vec<String> = clauses.iter().map(|c| Json::from(*c).to_string()).collect();
-            let _ = writeln!(text, "spec {document} {}", clauses.join(", "));
+            let clauses: Vec<String> = clauses.iter().map(|c| literal(c)).collect();
+            text.push_str(&line(
+                "spec",
+                format!("{document} {}", clauses.join(", ")).trim_end(),
+            ));
         }
         let note = format!("{count} frames with one mistake each, made from the catalogue");
-        let _ = writeln!(text, "note derived {}", Json::from(note));
-        let _ = writeln!(
-            text,
-            "requires Core\ngiven {given}\ntests {}\n\n{opens}\n{lines}\n{closes}end",
-            self.role
-        );
+        text.push_str(&line("requires", "Core"));
+        text.push_str(&line("given", given));
+        text.push_str(&line("tests", self.role));
+        text.push_str(&line("note", &format!("derived {}", literal(&note))));
+        for part in [&indented(opens), &lines, &indented(closes)] {
+            text.push('\n');
+            text.push_str(part);
+        }
+        text.push_str("end\n");
         text
     }
+}
+
+/// A line of a case in the layout of `plugfest fmt`.
+fn line(word: &str, rest: &str) -> String {
+    format!("  {word:<8} {rest}\n")
+}
+
+fn indented(lines: &str) -> String {
+    lines.lines().map(|line| format!("  {line}\n")).collect()
 }
 
 /// A text between quotes, long runs of a character as products.
@@ -193,43 +211,34 @@ fn quoted(text: &str) -> String {
         }
         if count > LONG_RUN {
             if !plain.is_empty() {
-                parts.push(quote(&plain));
+                parts.push(literal(&plain));
                 plain.clear();
             }
-            parts.push(format!("{} * {count}", quote(&c.to_string())));
+            parts.push(format!("{} * {count}", literal(&c.to_string())));
         } else {
             plain.extend(std::iter::repeat_n(c, count));
         }
     }
     if !plain.is_empty() || parts.is_empty() {
-        parts.push(quote(&plain));
+        parts.push(literal(&plain));
     }
     parts.join(" + ")
 }
 
-/// A text as a literal of the language: as it stands where that is possible.
-fn quote(text: &str) -> String {
-    if text.contains(['\'', '\n', '\r']) {
-        Json::from(text).to_string()
-    } else {
-        format!("'{text}'")
-    }
-}
-
 fn written(frame: &super::form::Frame) -> String {
     if let Some(hex) = &frame.hex {
-        return format!("bytes {}", quote(hex));
+        return format!("bytes {}", literal(hex));
     }
     let Some(times) = &frame.times else {
-        return quote(&frame.text);
+        return literal(&frame.text);
     };
     let mut parts = Vec::new();
     if !frame.text.is_empty() {
-        parts.push(quote(&frame.text));
+        parts.push(literal(&frame.text));
     }
-    parts.push(format!("{} * {}", quote(&times.text), times.n));
+    parts.push(format!("{} * {}", literal(&times.text), times.n));
     if !frame.end.is_empty() {
-        parts.push(quote(&frame.end));
+        parts.push(literal(&frame.end));
     }
     parts.join(" + ")
 }
@@ -252,10 +261,13 @@ mod tests {
 
     #[test]
     fn long_runs_are_products() {
-        assert_eq!(quoted("ab"), "'ab'");
-        assert_eq!(quoted(&format!("a{}b", "x".repeat(41))), "'a' + 'x' * 41 + 'b'");
-        assert_eq!(quoted(&"é".repeat(50)), "'é' * 50");
-        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("ab"), "\"ab\"");
+        assert_eq!(
+            quoted(&format!("a{}b", "x".repeat(41))),
+            "\"a\" + \"x\" * 41 + \"b\""
+        );
+        assert_eq!(quoted(&"é".repeat(50)), "\"é\" * 50");
+        assert_eq!(quoted(""), "\"\"");
         assert_eq!(quoted("it's"), "\"it's\"");
     }
 

@@ -93,6 +93,11 @@ pub(crate) fn given_text(g: &Given) -> String {
     given(g).flat()
 }
 
+/// A text as a literal of the language.
+pub(crate) fn literal(text: &str) -> String {
+    quoted(text)
+}
+
 /// A PICS expression as text.
 pub(crate) fn pics_text(pics: &crate::ir::Pics) -> String {
     value::pics(pics, 0)
