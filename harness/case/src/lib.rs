@@ -12,6 +12,7 @@ mod lex;
 pub mod library;
 pub mod natives;
 mod negatives;
+mod parallel;
 mod parse;
 pub mod pics;
 mod print;

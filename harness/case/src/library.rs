@@ -7,9 +7,10 @@ use plugfest_protocol::Edition;
 
 use crate::diagnostic::Diagnostic;
 use crate::facts::Facts;
-use crate::ir::{Branch, Case, Given, Item, Kind, Span, State, Stmt};
+use crate::ir::{Branch, Case, File, Given, Item, Kind, Span, State, Stmt};
 use crate::natives::Natives;
 use crate::negatives;
+use crate::parallel;
 use crate::parse;
 
 /// One text file.
@@ -102,10 +103,14 @@ impl Library {
                 }
             }
         }
-        for source in &sources {
-            if matches!(extension(&source.path), Some("case" | "state")) {
-                library.add_file(source, &folders, &mut found);
-            }
+        let written: Vec<&Source> = sources
+            .iter()
+            .filter(|source| matches!(extension(&source.path), Some("case" | "state")))
+            .collect();
+        let read = parallel::map(&written, |source| parse::parse(&source.path, &source.text));
+        for (source, (file, faults)) in written.into_iter().zip(read) {
+            found.extend(faults);
+            library.add_file(source, file, &folders, &mut found);
         }
         found.extend(crate::check::check(&library));
         found.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
@@ -159,9 +164,13 @@ impl Library {
         )])
     }
 
-    fn add_file(&mut self, source: &Source, folders: &BTreeMap<String, String>, found: &mut Vec<Diagnostic>) {
-        let (file, faults) = parse::parse(&source.path, &source.text);
-        found.extend(faults);
+    fn add_file(
+        &mut self,
+        source: &Source,
+        file: File,
+        folders: &BTreeMap<String, String>,
+        found: &mut Vec<Diagnostic>,
+    ) {
         let beside = folder_protocol(&source.path, folders);
         for item in file.items {
             match item {

@@ -16,6 +16,7 @@ use crate::diagnostic::Diagnostic;
 use crate::facts::Facts;
 use crate::ir::Span;
 use crate::library::Library;
+use crate::parallel;
 
 use scope::Scope;
 
@@ -58,18 +59,21 @@ fn all(library: &Library) -> (Vec<Diagnostic>, LineCount) {
     let mut found = states::cycles(library);
     let mut count = LineCount::default();
     let mut unknown = BTreeSet::new();
-    for loaded in library.cases() {
+    let cases: Vec<_> = library.cases().collect();
+    let cases = parallel::map(&cases, |loaded| {
         let mut checker = Checker::new(library, &loaded.path, &loaded.protocol);
         checker.case(&loaded.case, &loaded.text);
+        checker
+    });
+    let states = library.states().map(|loaded| {
+        let mut checker = Checker::new(library, &loaded.path, &loaded.protocol);
+        checker.state(&loaded.state);
+        checker
+    });
+    for checker in cases.into_iter().chain(states) {
         note_unknown(&checker, &mut unknown);
         count.dut += checker.count.dut;
         count.weak += checker.count.weak;
-        found.extend(checker.found);
-    }
-    for loaded in library.states() {
-        let mut checker = Checker::new(library, &loaded.path, &loaded.protocol);
-        checker.state(&loaded.state);
-        note_unknown(&checker, &mut unknown);
         found.extend(checker.found);
     }
     for (protocol, file) in unknown {

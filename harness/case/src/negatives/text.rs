@@ -1,12 +1,13 @@
 //! The cases of the family as text.
 
-use plugfest_protocol::{Edition, Frame, Json, Part, Role};
+use plugfest_protocol::{Action, Edition, Frame, Json, Part, Role};
 
-use super::form::{Form, Receiver};
+use super::form::{Form, Frames, Receiver};
 use super::payload::{legal, mistakes};
 use crate::diagnostic::Diagnostic;
 use crate::ir::Span;
 use crate::library::Source;
+use crate::parallel;
 use crate::print::literal;
 use crate::raw::FRESH_ID;
 
@@ -68,47 +69,56 @@ struct Family<'f> {
 
 impl Family<'_> {
     fn cases(&self) -> Vec<(String, String)> {
-        let mut cases = Vec::new();
-        for action in self.edition.actions() {
-            if !action.may_be_sent_by(self.us, Part::Request) {
-                continue;
-            }
-            let found = mistakes(self.edition, action, self.form.payload.get(&action.name));
-            let lines = found.iter().map(|mistake| {
-                let place = if mistake.pointer.is_empty() {
-                    String::new()
-                } else {
-                    format!("{}: ", mistake.pointer)
-                };
-                let what = format!("{place}{}", mistake.what);
-                self.call(&action.name, &mistake.payload, &what)
-            });
-            let (document, clause) = action.clause.split_once(' ').unwrap_or((&action.clause, ""));
-            let title = format!("A wrong {} is refused and changes nothing", action.name);
-            let spec = [(document, vec![clause]), self.general()];
-            let text = self.case(&kebab(&action.name), &title, &spec, found.len(), lines.collect());
-            cases.push((kebab(&action.name), text));
-        }
+        let sent: Vec<&Action> = self
+            .edition
+            .actions()
+            .iter()
+            .filter(|action| action.may_be_sent_by(self.us, Part::Request))
+            .collect();
+        let mut cases = parallel::map(&sent, |action| self.action(action));
         cases.push(("actions".to_owned(), self.actions()));
-        for group in &self.form.frames {
-            let mut lines = String::new();
-            for frame in &group.frame {
-                lines.push_str(&self.raw(&written(frame), &frame.what));
-                if let Some(pause) = &group.pause {
-                    lines.push_str(&line("wait", pause));
-                }
-                lines.push_str(&indented(&self.receiver.works));
-            }
-            let name = format!("frame-{}", group.id);
-            let clauses = group.clauses.iter().map(String::as_str).collect();
-            let spec = [
-                (self.form.protocol.as_str(), Vec::new()),
-                (self.form.clauses.document.as_str(), clauses),
-            ];
-            let text = self.case(&name, &group.title, &spec, group.frame.len(), lines);
-            cases.push((name, text));
-        }
+        cases.extend(self.form.frames.iter().map(|group| self.frames(group)));
         cases
+    }
+
+    /// An action with every mistake.
+    fn action(&self, action: &Action) -> (String, String) {
+        let found = mistakes(self.edition, action, self.form.payload.get(&action.name));
+        let lines = found.iter().map(|mistake| {
+            let place = if mistake.pointer.is_empty() {
+                String::new()
+            } else {
+                format!("{}: ", mistake.pointer)
+            };
+            let what = format!("{place}{}", mistake.what);
+            self.call(&action.name, &mistake.payload, &what)
+        });
+        let (document, clause) = action.clause.split_once(' ').unwrap_or((&action.clause, ""));
+        let title = format!("A wrong {} is refused and changes nothing", action.name);
+        let spec = [(document, vec![clause]), self.general()];
+        let name = kebab(&action.name);
+        let text = self.case(&name, &title, &spec, found.len(), lines.collect());
+        (name, text)
+    }
+
+    /// A group of wrong frames.
+    fn frames(&self, group: &Frames) -> (String, String) {
+        let mut lines = String::new();
+        for frame in &group.frame {
+            lines.push_str(&self.raw(&written(frame), &frame.what));
+            if let Some(pause) = &group.pause {
+                lines.push_str(&line("wait", pause));
+            }
+            lines.push_str(&indented(&self.receiver.works));
+        }
+        let name = format!("frame-{}", group.id);
+        let clauses = group.clauses.iter().map(String::as_str).collect();
+        let spec = [
+            (self.form.protocol.as_str(), Vec::new()),
+            (self.form.clauses.document.as_str(), clauses),
+        ];
+        let text = self.case(&name, &group.title, &spec, group.frame.len(), lines);
+        (name, text)
     }
 
     fn general(&self) -> (&str, Vec<&str>) {
@@ -196,7 +206,8 @@ fn line(word: &str, rest: &str) -> String {
 }
 
 fn indented(lines: &str) -> String {
-    lines.lines().map(|line| format!("  {line}\n")).collect()
+    let lines: Vec<String> = lines.lines().map(|line| format!("  {line}\n")).collect();
+    lines.concat()
 }
 
 /// A text between quotes, long runs of a character as products.
