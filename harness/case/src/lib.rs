@@ -12,7 +12,6 @@ mod lex;
 pub mod library;
 pub mod natives;
 mod negatives;
-mod parallel;
 mod parse;
 pub mod pics;
 mod print;

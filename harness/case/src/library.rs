@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plugfest_protocol::Edition;
+use rayon::prelude::*;
 
 use crate::diagnostic::Diagnostic;
 use crate::facts::Facts;
 use crate::ir::{Branch, Case, File, Given, Item, Kind, Span, State, Stmt};
 use crate::natives::Natives;
 use crate::negatives;
-use crate::parallel;
 use crate::parse;
 
 /// One text file.
@@ -107,7 +107,10 @@ impl Library {
             .iter()
             .filter(|source| matches!(extension(&source.path), Some("case" | "state")))
             .collect();
-        let read = parallel::map(&written, |source| parse::parse(&source.path, &source.text));
+        let read: Vec<_> = written
+            .par_iter()
+            .map(|source| parse::parse(&source.path, &source.text))
+            .collect();
         for (source, (file, faults)) in written.into_iter().zip(read) {
             found.extend(faults);
             library.add_file(source, file, &folders, &mut found);

@@ -345,6 +345,8 @@ async fn against_device(
 
 #[cfg(test)]
 mod tests {
+    use rayon::prelude::*;
+
     use super::*;
 
     fn library() -> Library {
@@ -387,28 +389,15 @@ mod tests {
                 }
             }
         }
-        let results: Mutex<Vec<(String, String, CaseResult)>> = Mutex::new(Vec::new());
-        let queue = Mutex::new(tickets.into_iter().collect::<VecDeque<_>>());
-        std::thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    loop {
-                        let Some(ticket) = queue.lock().unwrap().pop_front() else {
-                            return;
-                        };
-                        let result = play_one(&common, &ticket, &Flaw::default(), None);
-                        let makeup = ticket.dressed.as_ref().map_or("csms", |d| d.name).to_owned();
-                        results
-                            .lock()
-                            .unwrap()
-                            .push((ticket.planned.line.key.to_string(), makeup, result));
-                    }
-                });
-            }
+        let results = tickets.into_par_iter().map(|ticket| {
+            let result = play_one(&common, &ticket, &Flaw::default(), None);
+            let makeup = ticket.dressed.as_ref().map_or("csms", |d| d.name).to_owned();
+            (ticket.planned.line.key.to_string(), makeup, result)
         });
+        let results: Vec<(String, String, CaseResult)> = results.collect();
         let mut table: BTreeMap<String, BTreeMap<String, Verdict>> = BTreeMap::new();
         let mut bad = Vec::new();
-        for (key, makeup, result) in results.into_inner().unwrap() {
+        for (key, makeup, result) in results {
             if !matches!(result.verdict, Verdict::Pass | Verdict::NotApplicable) {
                 let found: Vec<_> = result
                     .findings

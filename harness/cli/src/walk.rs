@@ -4,9 +4,8 @@
 //! anything but an answer. `SEEDS=1000 cargo test -p plugfest --bin plugfest walk -- --nocapture` takes more of them, and
 //! `SEEDS=17..18` one, whose conversation is then shown.
 
-use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use plugfest_case::{Library, Source};
 use plugfest_judge::{CaseResult, Verdict};
@@ -16,6 +15,7 @@ use plugfest_protocol::{ConfigType, Edition};
 use plugfest_trace::Outcome;
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use tokio::sync::watch;
 
 use crate::embedded::{self, Dressed};
@@ -288,43 +288,29 @@ fn walks_of_the_reference_station_raise_no_false_alarm() {
         real: false,
         interrupt,
     };
-    let queue: Mutex<VecDeque<u64>> = Mutex::new(seeds.clone().collect());
-    let alarms: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    let frames = Mutex::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let Some(seed) = queue.lock().unwrap().pop_front() else {
-                        return;
-                    };
-                    let makeup = dressed(seed);
-                    let loaded = library.case(&format!("walk/{seed}")).expect("it was written");
-                    let planned = plan(&library, loaded, "station", &makeup.pics(), None, 1).remove(0);
-                    let ticket = Ticket {
-                        planned,
-                        dressed: Some(makeup.clone()),
-                    };
-                    let forgiving = |driver: &Driver| Driver::builtin(Arc::new(Forgiving(driver.clone())));
-                    let result = play_with(&common, &ticket, None, &forgiving);
-                    *frames.lock().unwrap() += result.conversation.len();
-                    if let Some(alarm) = told(seed, makeup, &result) {
-                        alarms.lock().unwrap().push(alarm);
-                    }
-                    if seeds.end - seeds.start == 1 {
-                        for row in &result.conversation {
-                            println!(
-                                "{:>5} {:>9} {:>8} {:<10} {:<22} {}",
-                                row.seq, row.ms, row.from, row.kind, row.name, row.text
-                            );
-                        }
-                    }
-                }
-            });
+    let walked = seeds.clone().into_par_iter().map(|seed| {
+        let makeup = dressed(seed);
+        let loaded = library.case(&format!("walk/{seed}")).expect("it was written");
+        let planned = plan(&library, loaded, "station", &makeup.pics(), None, 1).remove(0);
+        let ticket = Ticket {
+            planned,
+            dressed: Some(makeup.clone()),
+        };
+        let forgiving = |driver: &Driver| Driver::builtin(Arc::new(Forgiving(driver.clone())));
+        let result = play_with(&common, &ticket, None, &forgiving);
+        if seeds.end - seeds.start == 1 {
+            for row in &result.conversation {
+                println!(
+                    "{:>5} {:>9} {:>8} {:<10} {:<22} {}",
+                    row.seq, row.ms, row.from, row.kind, row.name, row.text
+                );
+            }
         }
+        (result.conversation.len(), told(seed, makeup, &result))
     });
-    let alarms = alarms.into_inner().unwrap();
-    let frames = frames.into_inner().unwrap();
+    let walked: Vec<(usize, Option<String>)> = walked.collect();
+    let frames: usize = walked.iter().map(|(frames, _)| frames).sum();
+    let alarms: Vec<String> = walked.into_iter().filter_map(|(_, alarm)| alarm).collect();
     println!(
         "{} walks, {frames} events, {} with alarms",
         seeds.end - seeds.start,

@@ -3,12 +3,12 @@
 
 mod common;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use plugfest_judge::{Outcome, Session, Verdict, judge};
 use plugfest_play::prove::{Played, play_all};
 use plugfest_trace::{Event, What, read_trace};
+use rayon::prelude::*;
 
 /// Plays every case in every branch and hands what is recorded to `look`, which gives back what is wrong.
 fn each_playing(look: impl Fn(&Played, &[Event]) -> Vec<String> + Sync) -> (usize, Vec<String>) {
@@ -19,30 +19,23 @@ fn each_playing(look: impl Fn(&Played, &[Event]) -> Vec<String> + Sync) -> (usiz
         .cases()
         .filter(|c| c.case.id.contains(&only) && !library.is_generated(&c.path))
         .collect();
-    let (next, played) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let wrong = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(loaded) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    for one in play_all(&library, loaded, &values).unwrap() {
-                        played.fetch_add(1, Ordering::Relaxed);
-                        let trace = read_trace(one.trace.as_slice(), "self-play").unwrap();
-                        let name = format!(
-                            "{} [{}] ({} under test, {}, vary {:?})",
-                            loaded.case.id, one.variant, one.dut, one.world, one.vary
-                        );
-                        for what in look(&one, &trace.events) {
-                            wrong.lock().unwrap().push(format!("{name}: {what}"));
-                        }
-                    }
-                }
-            });
-        }
+    let told = cases.into_par_iter().flat_map_iter(|loaded| {
+        let playings = play_all(&library, loaded, &values).unwrap();
+        playings.into_iter().map(|one| {
+            let trace = read_trace(one.trace.as_slice(), "self-play").unwrap();
+            let name = format!(
+                "{} [{}] ({} under test, {}, vary {:?})",
+                loaded.case.id, one.variant, one.dut, one.world, one.vary
+            );
+            let wrong = look(&one, &trace.events);
+            wrong
+                .into_iter()
+                .map(|what| format!("{name}: {what}"))
+                .collect::<Vec<_>>()
+        })
     });
-    let mut wrong = wrong.into_inner().unwrap();
-    wrong.sort();
-    (played.into_inner(), wrong)
+    let told: Vec<Vec<String>> = told.collect();
+    (told.len(), told.concat())
 }
 
 /// Where two judgements differ.

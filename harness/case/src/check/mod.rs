@@ -11,12 +11,12 @@ mod weak;
 use std::collections::BTreeSet;
 
 use plugfest_protocol::{Edition, Role};
+use rayon::prelude::*;
 
 use crate::diagnostic::Diagnostic;
 use crate::facts::Facts;
 use crate::ir::Span;
 use crate::library::Library;
-use crate::parallel;
 
 use scope::Scope;
 
@@ -60,11 +60,12 @@ fn all(library: &Library) -> (Vec<Diagnostic>, LineCount) {
     let mut count = LineCount::default();
     let mut unknown = BTreeSet::new();
     let cases: Vec<_> = library.cases().collect();
-    let cases = parallel::map(&cases, |loaded| {
+    let cases = cases.into_par_iter().map(|loaded| {
         let mut checker = Checker::new(library, &loaded.path, &loaded.protocol);
         checker.case(&loaded.case, &loaded.text);
         checker
     });
+    let cases: Vec<_> = cases.collect();
     let states = library.states().map(|loaded| {
         let mut checker = Checker::new(library, &loaded.path, &loaded.protocol);
         checker.state(&loaded.state);

@@ -1,13 +1,13 @@
 //! The cases of the family as text.
 
 use plugfest_protocol::{Action, Edition, Frame, Json, Part, Role};
+use rayon::prelude::*;
 
 use super::form::{Form, Frames, Receiver};
 use super::payload::{legal, mistakes};
 use crate::diagnostic::Diagnostic;
 use crate::ir::Span;
 use crate::library::Source;
-use crate::parallel;
 use crate::print::literal;
 use crate::raw::FRESH_ID;
 
@@ -69,13 +69,11 @@ struct Family<'f> {
 
 impl Family<'_> {
     fn cases(&self) -> Vec<(String, String)> {
-        let sent: Vec<&Action> = self
-            .edition
-            .actions()
-            .iter()
+        let sent = self.edition.actions().par_iter();
+        let mut cases: Vec<_> = sent
             .filter(|action| action.may_be_sent_by(self.us, Part::Request))
+            .map(|action| self.action(action))
             .collect();
-        let mut cases = parallel::map(&sent, |action| self.action(action));
         cases.push(("actions".to_owned(), self.actions()));
         cases.extend(self.form.frames.iter().map(|group| self.frames(group)));
         cases

@@ -12,6 +12,8 @@ use tokio::sync::watch;
 use crate::args::{Global, Mutants};
 use crate::cases;
 use crate::failure::Failure;
+use rayon::ThreadPoolBuilder;
+
 use crate::in_memory::Common;
 use crate::mutants::runner::Suite;
 use crate::mutants::score::{Recorded, Tally, percent, with};
@@ -24,14 +26,18 @@ pub(super) fn run(global: &Global, arguments: &Mutants, out: &mut Out) -> Result
     }
     let edition = edition(arguments)?;
     let library = cases::load(global)?;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let pool = ThreadPoolBuilder::new()
+        // Zero is as many as there are cores.
+        .num_threads(arguments.jobs.map_or(0, |jobs| jobs as usize))
+        .build()
+        .map_err(|error| Failure::bug(format!("no threads: {error}")))?;
     let (_keep, interrupt) = watch::channel(None);
     let common = Common {
         library: &library,
         seed: arguments.seed,
         vary: 0,
         traces: None,
-        jobs: arguments.jobs.map_or(cores, |jobs| jobs as usize),
+        jobs: 1,
         fail_fast: false,
         real: false,
         interrupt,
@@ -45,14 +51,14 @@ pub(super) fn run(global: &Global, arguments: &Mutants, out: &mut Out) -> Result
         }
     };
     let roles = roles(arguments);
-    let suite = Suite::rehearse(&common, &library, &roles, &|done, all| {
-        progress("rehearsed", done, all);
-    });
+    let rehearsed = |done, all| progress("rehearsed", done, all);
+    let suite = pool.install(|| Suite::rehearse(&common, &library, &roles, &rehearsed));
     told.store(0, Ordering::Relaxed);
     let dirty = dirty(&suite, out)?;
     let mutants = chosen(arguments, &suite, edition, &roles)?;
     let whole = arguments.what.is_empty() && arguments.role.is_none();
-    let judged = suite.judge(mutants, &|done, all| progress("played", done, all));
+    let played = |done, all| progress("played", done, all);
+    let judged = pool.install(|| suite.judge(mutants, &played));
     for one in &judged {
         writeln!(out, "{}", report::line(one))?;
     }

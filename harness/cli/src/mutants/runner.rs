@@ -1,13 +1,12 @@
 //! Plays the cases against the clean devices once, then against every mutant.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use plugfest_case::Library;
 use plugfest_judge::{CaseResult, Finding, Verdict};
 use plugfest_reference::slip::Slip;
+use rayon::prelude::*;
 
 use super::baseline::{Clean, print};
 use super::{Decided, Flaw, Judged, Mutant, Outcome};
@@ -55,7 +54,7 @@ impl<'a> Suite<'a> {
             let others = tickets_elsewhere(library, line.loaded, line.role);
             planned.extend(others.into_iter().filter(applies).map(|ticket| (1, ticket)));
         }
-        let stages = each(common.jobs, planned, progress, |(round, ticket)| {
+        let stages = each(planned, progress, |(round, ticket)| {
             let result = play(common, &ticket, &Flaw::default());
             let clean = match result {
                 Ok(result) => Clean::of(&result),
@@ -87,9 +86,7 @@ impl<'a> Suite<'a> {
         mutants: Vec<Mutant>,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<Judged> {
-        each(self.common.jobs, mutants, progress, |mutant| {
-            self.judge_one(mutant)
-        })
+        each(mutants, progress, |mutant| self.judge_one(mutant))
     }
 
     fn judge_one(&self, mutant: Mutant) -> Judged {
@@ -239,33 +236,18 @@ fn play(common: &Common<'_>, ticket: &Ticket, flaw: &Flaw) -> Result<CaseResult,
     })
 }
 
-/// Does something with every item on as many threads as allowed; results come in the order of the items.
+/// Does something with every item, on all threads of the pool; results come in the order of the items.
 fn each<T: Send, R: Send>(
-    jobs: usize,
     items: Vec<T>,
     progress: &(dyn Fn(usize, usize) + Sync),
     work: impl Fn(T) -> R + Sync,
 ) -> Vec<R> {
     let all = items.len();
     let done = AtomicUsize::new(0);
-    let queue = Mutex::new(items.into_iter().enumerate());
-    let results = Mutex::new(BTreeMap::new());
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some((place, item)) = next else { return };
-                    let result = work(item);
-                    results
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(place, result);
-                    progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
-                }
-            });
-        }
+    let results = items.into_par_iter().map(|item| {
+        let result = work(item);
+        progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
+        result
     });
-    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.into_values().collect()
+    results.collect()
 }

@@ -1,12 +1,10 @@
 //! Proving: every case is played in all its branches, and every trace is judged again with one thing wrong at a time.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use plugfest_case::{Library, Loaded, line_count};
 use plugfest_judge::{Forbidden, LineMet, Verdict};
 use plugfest_protocol::{Edition, Json};
 use plugfest_trace::read_trace;
+use rayon::prelude::*;
 
 use super::doctor::{Doctoring, Watched, doctorings, forbidden};
 use super::exceptions::EXCEPTIONS;
@@ -33,33 +31,15 @@ pub fn prove(
         // What is made from the catalogue sends wrong frames, and no line of it is its own: no self-play can carry it.
         .filter(|c| !library.is_generated(&c.path) && filter(c))
         .collect();
-    let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, Result<Proof, EngineError>)>> = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(cases.len()) {
-            scope.spawn(|| {
-                loop {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(loaded) = cases.get(i) else { return };
-                    let proof = prove_case(library, loaded, values);
-                    if let Ok(mut done) = done.lock() {
-                        done.push((i, proof));
-                    }
-                }
-            });
-        }
-    });
-    let mut parts = done
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    parts.sort_by_key(|(i, _)| *i);
+    let parts: Result<Vec<Proof>, EngineError> = cases
+        .par_iter()
+        .map(|loaded| prove_case(library, loaded, values))
+        .collect();
     let mut whole = Proof {
         count: line_count(library),
         ..Proof::default()
     };
-    for (_, part) in parts {
-        let part = part?;
+    for part in parts? {
         whole.lines.extend(part.lines);
         whole.unmet.extend(part.unmet);
         whole.broken.extend(part.broken);
