@@ -1,7 +1,9 @@
 //! Secrets appear in no file of a run and in nothing that it prints, in whatever form the device says them back.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -199,6 +201,81 @@ fn a_station_that_prints_its_secrets_spreads_none() {
     assert!(marks(&traces, "token") >= forms(TOKEN).len(), "{traces}");
 }
 
+/// What each back-end of the driver says, done or not, with all secrets in it.
+fn drivers(desk: &Desk) -> [(&'static str, String); 4] {
+    let said = || [PASSWORD, TOKEN].into_iter().flat_map(forms).collect::<Vec<_>>();
+    let value = json!({"keys": said(), PASSWORD: TOKEN, "inner": {hex(TOKEN): [PASSWORD]}});
+    desk.file("value.json", value.to_string());
+    let line = |answer: serde_json::Value| answer.to_string();
+    let answer = json!({"id": 1, "outcome": "done", "value": value});
+    desk.file("answer.jsonl", line(answer) + "\n");
+    let complaint = json!({"id": 1, "outcome": "failed", "message": said().join(" ")});
+    desk.file("complaint.jsonl", line(complaint) + "\n");
+    let office = listen(move |mut stream| {
+        // The request is small, and comes whole.
+        let mut request = [0; 8192];
+        let read = stream.read(&mut request).unwrap_or(0);
+        assert!(read < request.len());
+        let body = value.to_string();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        let _gone = stream.write_all((head + &body).as_bytes());
+    });
+    let sh =
+        |kind: &str, script: &str| format!("kind = \"{kind}\"\ncommand = [\"sh\", \"-c\", \"{script}\"]\n");
+    [
+        ("exec", sh("exec", "cat value.json")),
+        (
+            "http",
+            format!("kind = \"http\"\nurl = \"http://127.0.0.1:{office}/{{verb}}?key={TOKEN}\"\n"),
+        ),
+        ("stdio", sh("stdio", "read line; cat answer.jsonl; exec cat")),
+        (
+            "failing stdio",
+            sh("stdio", "read line; cat complaint.jsonl; exec cat"),
+        ),
+    ]
+}
+
+#[test]
+fn what_a_driver_answers_spreads_no_secret() {
+    let desk = Desk::new();
+    for (name, backend) in drivers(&desk) {
+        let port = listen(|stream| {
+            if let Some(mut socket) = upgrade_with(stream, &[]) {
+                converse(&mut socket, |id, action, _| vec![honest(id, action)]);
+            }
+        });
+        let profile = csms_profile(port).replace("/ocpp\"", &format!("/ocpp\"\npassword = \"{PASSWORD}\""));
+        let driver = format!("[driver]\napi = 1\ndefault = \"tool\"\n[driver.backends.tool]\n{backend}");
+        desk.file(
+            "plugfest.toml",
+            format!("{profile}[secrets]\ntoken = \"{TOKEN}\"\n{driver}"),
+        );
+        let arguments = ["run", "-vv", "--out", "o", "configuration/one-key"];
+        let ran = Live::start(&desk, &arguments, LIMIT).ends();
+        let traces = keeps_quiet(&desk, &ran);
+        let wanted = if name == "failing stdio" {
+            "failed"
+        } else {
+            "returned"
+        };
+        let answers: Vec<&str> = traces
+            .lines()
+            .filter(|line| line.contains("\"performed\":{\"call\":2"))
+            .collect();
+        let [answer] = answers.as_slice() else {
+            panic!("{name}: {answers:?}\n{}", ran.err)
+        };
+        assert!(answer.contains(wanted), "{name}: {answer}");
+        for secret in ["token", "password-of-CP-1"] {
+            let told = marks(answer, secret);
+            // A complaint is cut short, inside of a secret.
+            let least = if name == "failing stdio" { 0 } else { 8 };
+            assert!(told >= least, "{name} has said {secret} {told} times: {answer}");
+        }
+    }
+}
+
 #[test]
 fn a_secret_in_the_url_is_hidden_wherever_the_url_is_told() {
     let port = listen(|stream| {
@@ -220,4 +297,48 @@ fn a_secret_in_the_url_is_hidden_wherever_the_url_is_told() {
         marks(&traces, "token") >= 1,
         "it is in the request line: {traces}"
     );
+}
+
+#[test]
+fn a_secret_in_the_query_is_hidden_and_reaches_the_csms() {
+    let (seen, requests) = channel();
+    let port = listen(move |stream| {
+        let mut head = [0; 4096];
+        let read = stream.peek(&mut head).unwrap_or(0);
+        let _over = seen.send(String::from_utf8_lossy(&head[..read]).into_owned());
+        if let Some(mut socket) = upgrade_with(stream, &[]) {
+            converse(&mut socket, |id, action, _| match action {
+                "Heartbeat" => vec![json!([4, id, "GenericError", "", {}]).to_string()],
+                _ => vec![honest(id, action)],
+            });
+        }
+    });
+    let query: Vec<String> = [hex(TOKEN), STANDARD.encode(TOKEN), percent(PASSWORD, false)]
+        .into_iter()
+        .chain([TOKEN.to_owned(), percent(TOKEN, true), percent(PASSWORD, true)])
+        .enumerate()
+        .map(|(n, form)| format!("k{n}={form}"))
+        .collect();
+    let query = query.join("&");
+    let desk = Desk::new();
+    let secrets = format!("[secrets]\ntoken = \"{TOKEN}\"\n");
+    let plain = csms_profile(port).replace("/ocpp\"", &format!("/ocpp\"\npassword = \"{PASSWORD}\""));
+    let url = format!("ws://127.0.0.1:{port}/ocpp?{query}");
+    let in_the_profile = plain.replace(&format!("ws://127.0.0.1:{port}/ocpp"), &url);
+    // One of them fails, so that the command that plays it again is told.
+    let base = ["run", "-vv", "--out", "o", "boot/accepted", "id:session/*"];
+    for (profile, more) in [(in_the_profile, vec![]), (plain, vec!["--url", &url])] {
+        desk.file("plugfest.toml", format!("{profile}{secrets}"));
+        let ran = Live::start(&desk, &[&base[..], &more].concat(), LIMIT).ends();
+        let traces = keeps_quiet(&desk, &ran);
+        for name in ["token", "password-of-CP-1"] {
+            assert!(marks(&traces, name) >= 2, "{name} is in the request: {traces}");
+        }
+        let wanted = format!("GET /ocpp/CP-1?{query} HTTP/1.1");
+        let asked: Vec<String> = requests.try_iter().filter(|head| !head.is_empty()).collect();
+        assert!(
+            !asked.is_empty() && asked.iter().all(|head| head.starts_with(&wanted)),
+            "{asked:?}"
+        );
+    }
 }

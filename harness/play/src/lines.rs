@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::transport::{Acceptor, BoxStream, Dialer, PeerInfo};
+use crate::transport::{Acceptor, BoxStream, Dialer, PeerInfo, path_with};
 use crate::wire::{
     Acceptance, BasicAuth, Connection, Ending, HeadLimits, Header, Headers, Incoming, Limits, Opcode,
     OutFrame, Refusal, RequestUpgrade, ServerUpgrade, WireEvent, receive_upgrade,
@@ -35,7 +35,7 @@ pub struct Manners {
     pub identity: Option<String>,
     /// The password that is asked for or sent, as bytes.
     pub password: Option<Vec<u8>>,
-    /// The path below which identities stand, when we dial: `/ocpp`.
+    /// The path below which identities stand when we dial, and the query behind them: `/ocpp`, `/ocpp?tenant=1`.
     pub base_path: String,
     /// The value of the Host header when we dial.
     pub host: String,
@@ -277,11 +277,7 @@ impl Lines {
             return;
         }
         let identity = self.manners.identity.clone().unwrap_or_default();
-        let target = format!(
-            "{}/{}",
-            self.manners.base_path.trim_end_matches('/'),
-            crate::wire::encode_segment(&identity)
-        );
+        let target = path_with(&self.manners.base_path, &identity);
         let mut request = RequestUpgrade::new(self.manners.host.clone(), target);
         request.subprotocols = how
             .subprotocols

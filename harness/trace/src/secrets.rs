@@ -322,6 +322,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_a_secret_where_a_text_was_cut_is_one() {
+        let mut marker = marker();
+        marker.add("token", b"TOK3N-q8Zr5LmX");
+        let percent = "%54%4F%4B%33%4E%2D%71%38%5A%72%35%4C";
+        for (kept, cut) in [
+            ("TOK3N-q8Zr", true),
+            (&hex(b"TOK3N-q8"), true),
+            (&STANDARD.encode("TOK3N-q8Z"), true),
+            (percent, true),
+            (&percent[..percent.len() - 1], true),
+            (&percent[..percent.len() - 2], true),
+            ("TOK3N%2Dq8", true),
+            ("TOK", false),
+            ("3N-q8Zr", false),
+        ] {
+            let marked = marker.mark_text(&format!("so «{kept}… and on")).into_owned();
+            assert_eq!(marked.starts_with("so ««secret:token:"), cut, "{kept}: {marked}");
+            assert!(marked.ends_with("… and on"), "{marked}");
+            assert_eq!(marker.mark_text(&marked), marked);
+        }
+    }
+
+    #[test]
     fn overlapping_secrets_leave_nothing_of_either() {
         let mut marker = Marker::new([7; 32]);
         marker.add("a", b"abcdefghijkl");

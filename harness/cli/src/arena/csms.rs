@@ -172,7 +172,7 @@ async fn one(
         password: config
             .password(&share.identity)
             .map(|password| password.as_bytes().to_vec()),
-        base_path: target.path_with(""),
+        base_path: target.path.clone(),
         host: host.to_owned(),
         limits: Limits::default(),
     };

@@ -83,7 +83,8 @@ pub(super) fn run(global: &Global, arguments: &Run, out: &mut Out) -> Result<u8,
     signals::into_channel(breaker.clone())
         .map_err(|error| Failure::undecided(format!("no signals: {error}")))?;
     let (events, heard) = mpsc::channel();
-    let again = again(global, arguments, seed);
+    // A URL of the command line may carry what nobody is to read.
+    let again = marker.mark_text(&again(global, arguments, seed)).into_owned();
     let show = Show {
         library: &library,
         planned: &planned,

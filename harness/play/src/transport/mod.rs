@@ -11,5 +11,6 @@ pub use endpoint::{Acceptor, Arrival, Dialer, Listen};
 pub use limits::descriptor_limit;
 pub use memory::{MemoryHub, MemoryListener};
 pub use stream::{BoxStream, PeerInfo, Stream, TlsInfo};
+pub(crate) use target::path_with;
 pub use target::{Scheme, Target, TargetError};
 pub use tls::{ClientTls, ServerTls, TlsError};

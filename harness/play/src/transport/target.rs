@@ -90,15 +90,7 @@ impl Target {
 
     /// Path and query with `identity` added as the last, percent-encoded segment of the path.
     pub fn path_with(&self, identity: &str) -> String {
-        let (path, query) = match self.path.split_once('?') {
-            Some((path, query)) => (path, format!("?{query}")),
-            None => (self.path.as_str(), String::new()),
-        };
-        format!(
-            "{}/{}{query}",
-            path.trim_end_matches('/'),
-            encode_segment(identity)
-        )
+        path_with(&self.path, identity)
     }
 
     fn bracketed_host(&self) -> String {
@@ -114,6 +106,19 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}{}", self.scheme.name(), self.host_header(), self.path)
     }
+}
+
+/// A path and its query with `identity` added as the last, percent-encoded segment of the path.
+pub(crate) fn path_with(path: &str, identity: &str) -> String {
+    let (path, query) = match path.split_once('?') {
+        Some((path, query)) => (path, format!("?{query}")),
+        None => (path, String::new()),
+    };
+    format!(
+        "{}/{}{query}",
+        path.trim_end_matches('/'),
+        encode_segment(identity)
+    )
 }
 
 fn read(url: &str, allowed: &[Scheme]) -> Result<Target, String> {

@@ -12,6 +12,12 @@ const ANYWHERE: usize = 8;
 /// Shorter secrets are not looked for in running text at all.
 const SHORTEST: usize = 4;
 
+/// What stands where a text was cut short.
+const CUT: char = '…';
+/// So many cuts are looked at in one text, and so many bytes before each.
+const MAX_CUTS: usize = 64;
+const LONGEST_CUT: usize = 4096;
+
 /// A secret.
 #[derive(Debug, Clone)]
 pub(super) struct Secret {
@@ -94,6 +100,20 @@ impl Forms {
         if text.contains('\\') {
             self.find_behind(&json_escapes(text), &mut found);
         }
+        // Where somebody has cut a foreign text short, what is left of a secret is still one.
+        for (at, _) in text.match_indices(CUT).take(MAX_CUTS) {
+            found.extend(
+                self.find_cut(&text[text.floor_char_boundary(at.saturating_sub(LONGEST_CUT))..at])
+                    .map(|cut| {
+                        let before = at - (cut.end - cut.start);
+                        Found {
+                            start: before,
+                            end: at,
+                            secret: cut.secret,
+                        }
+                    }),
+            );
+        }
         united(found)
     }
 
@@ -104,9 +124,31 @@ impl Forms {
         united(found)
     }
 
-    /// The beginning of a secret at the end of a text that was cut off.
+    /// The beginning of a secret at the end of a text that was cut off, also where it is percent-encoded.
     pub(super) fn find_cut(&self, text: &str) -> Option<Found> {
-        let bytes = text.as_bytes();
+        let plain = self.find_cut_bytes(text.as_bytes());
+        if !text.contains('%') {
+            return plain;
+        }
+        // The cut may go through an encoded byte.
+        let tail = text.len() - text.len().min(2);
+        let whole = match text.as_bytes()[tail..].iter().position(|&byte| byte == b'%') {
+            Some(at) => &text[..tail + at],
+            None => text,
+        };
+        let view = percent(whole);
+        let behind = self.find_cut_bytes(&view.bytes).map(|found| Found {
+            start: view.source(found.start),
+            end: text.len(),
+            ..found
+        });
+        [plain, behind]
+            .into_iter()
+            .flatten()
+            .min_by_key(|found| found.start)
+    }
+
+    fn find_cut_bytes(&self, bytes: &[u8]) -> Option<Found> {
         let all = self.exact.forms.iter().chain(&self.caseless.forms);
         let cut = |form: &Form| {
             let longest = form.bytes.len().min(bytes.len() + 1).saturating_sub(1);
