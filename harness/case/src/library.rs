@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::diagnostic::Diagnostic;
 use crate::facts::Facts;
-use crate::ir::{Branch, Case, File, Given, Item, Kind, Span, State, Stmt};
+use crate::ir::{Case, File, Given, Item, Kind, Span, State, Stmt};
 use crate::natives::Natives;
 use crate::negatives;
 use crate::parse;
@@ -359,28 +359,11 @@ fn stmt_references(stmt: &Stmt, names: &mut Vec<String>) {
     if let Kind::Do(Given::State(reference)) = &stmt.kind {
         names.push(reference.name.text.clone());
     }
-    bodies(&stmt.kind)
+    stmt.kind
+        .bodies()
         .into_iter()
         .flatten()
         .for_each(|s| stmt_references(s, names));
-}
-
-/// The lines inside a statement, branch by branch.
-pub(crate) fn bodies(kind: &Kind) -> Vec<&[Stmt]> {
-    match kind {
-        Kind::AnyOrder { body }
-        | Kind::InOrder { body }
-        | Kind::Optional { body }
-        | Kind::Repeat { body, .. }
-        | Kind::Each { body, .. }
-        | Kind::If { body, .. } => vec![body],
-        Kind::Many(many) => vec![&many.body],
-        Kind::Either { branches } => branches
-            .iter()
-            .map(|Branch { body, .. }| body.as_slice())
-            .collect(),
-        _ => Vec::new(),
-    }
 }
 
 fn file_name(path: &str) -> &str {

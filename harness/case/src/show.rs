@@ -2,7 +2,6 @@
 
 use crate::ir::{Case, Given, Kind, Speaker, Stmt};
 use crate::lex::ROLES;
-use crate::library::bodies;
 use crate::print;
 
 /// Characters between the two lifelines of a diagram.
@@ -94,7 +93,7 @@ fn sides(case: &Case) -> (String, String) {
             if let Some((speaker, _)) = print::spoken(&stmt.kind) {
                 found.push(&speaker.role);
             }
-            for body in bodies(&stmt.kind) {
+            for body in stmt.kind.bodies() {
                 collect(body, found);
             }
         }
@@ -153,7 +152,7 @@ impl Diagram {
             }
             return self.note(depth, "end");
         }
-        let inner = bodies(&stmt.kind);
+        let inner = stmt.kind.bodies();
         if !inner.is_empty() {
             self.note(depth, &print::head_line(stmt));
             for body in inner {
@@ -253,7 +252,7 @@ fn rows(body: &[Stmt], prefix: &str, sides: &(String, String), out: &mut String)
             }
             continue;
         }
-        let inner = bodies(&stmt.kind);
+        let inner = stmt.kind.bodies();
         if !inner.is_empty() {
             row(&step, &format!("*{}*", cell(&print::head_line(stmt))), "", out);
             for body in inner {

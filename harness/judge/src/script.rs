@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use plugfest_case::cel::Program;
-use plugfest_case::ir::{Case, Item, State};
+use plugfest_case::ir::{Case, Item, Kind, State, Stmt};
 use plugfest_trace::Premise;
 
 use crate::session::SessionError;
@@ -75,5 +75,25 @@ impl Script {
             None => Err(SessionError::NoCase(source.id.clone())),
             Some(_) => Ok(script),
         }
+    }
+    /// The actions of the CALLs that the case itself has a side send: not those of its states and phrases.
+    pub fn calls_of(&self, role: &str) -> Vec<String> {
+        fn gather(body: &[Stmt], role: &str, found: &mut Vec<String>) {
+            for stmt in body {
+                if let Kind::Call(call) = &stmt.kind
+                    && call.speaker.role == role
+                {
+                    found.push(call.action.text.clone());
+                }
+                for inner in stmt.kind.bodies() {
+                    gather(inner, role, found);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        if let Some(case) = &self.case {
+            gather(&case.body, role, &mut found);
+        }
+        found
     }
 }

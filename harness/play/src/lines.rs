@@ -1,24 +1,30 @@
 //! The connections of one played side: accepted or dialled, read, written and ended; every fact about them comes out
 //! as an event to be recorded. Nothing here knows a protocol beyond the subprotocol's name.
 
+mod arrival;
+mod dialled;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use plugfest_trace::{Data, Head, OpenConnection, Party, What};
-use rand::{Rng, SeedableRng};
+use plugfest_trace::{Data, OpenConnection, Party, What};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::transport::{Acceptor, BoxStream, Dialer, PeerInfo, path_with};
+use dialled::{Dialled, Down};
+
+use crate::transport::{Acceptor, BoxStream, Dialer, PeerInfo};
 use crate::wire::{
-    Acceptance, BasicAuth, Connection, Ending, HeadLimits, Header, Headers, Incoming, Limits, Opcode,
-    OutFrame, Refusal, RequestUpgrade, ServerUpgrade, WireEvent, receive_upgrade,
+    Connection, Ending, HeadLimits, Headers, Incoming, Limits, Opcode, OutFrame, ServerUpgrade, WireEvent,
+    receive_upgrade,
 };
 
 /// An upgrade must be complete within this.
@@ -90,6 +96,8 @@ pub struct Lines {
     gate: Option<Gate>,
     dialling: Option<JoinHandle<Dialled>>,
     ready: VecDeque<What>,
+    /// The connection that was heard last.
+    heard: u32,
 }
 
 struct Live {
@@ -105,36 +113,6 @@ impl std::fmt::Debug for Lines {
         f.debug_struct("Lines")
             .field("open", &self.live.keys())
             .finish_non_exhaustive()
-    }
-}
-
-type Dialled = Result<Up, Box<Down>>;
-
-/// A connection that we opened.
-struct Up {
-    connection: Box<Connection<BoxStream>>,
-    request: Head,
-    response: Head,
-    subprotocol: Option<String>,
-    flaws: Vec<String>,
-    security: &'static str,
-}
-
-/// Why a connection of ours did not come up.
-#[derive(Debug, Default)]
-struct Down {
-    request: Option<Head>,
-    response: Option<Head>,
-    reason: String,
-    flaws: Vec<String>,
-}
-
-impl Down {
-    fn because(reason: String) -> Box<Self> {
-        Box::new(Self {
-            reason,
-            ..Self::default()
-        })
     }
 }
 
@@ -198,6 +176,7 @@ impl Lines {
             gate: None,
             dialling: None,
             ready: VecDeque::new(),
+            heard: 0,
         }
     }
 
@@ -268,31 +247,6 @@ impl Lines {
         live.connection.queue(&frame).is_ok() && flush(&mut live.connection).await
     }
 
-    /// Begins to dial unless that is under way, or a connection is up.
-    pub fn dial(&mut self, how: Dialling) {
-        let Source::Dial(dialer) = &self.source else {
-            return;
-        };
-        if self.dialling.is_some() || self.refusing {
-            return;
-        }
-        let identity = self.manners.identity.clone().unwrap_or_default();
-        let target = path_with(&self.manners.base_path, &identity);
-        let mut request = RequestUpgrade::new(self.manners.host.clone(), target);
-        request.subprotocols = how
-            .subprotocols
-            .unwrap_or_else(|| vec![self.manners.subprotocol.clone()]);
-        request.auth = self.manners.password.clone().map(|p| BasicAuth::new(identity, p));
-        let (dialer, limits) = (dialer.secured(how.secure), self.manners.limits);
-        let keys = ChaCha8Rng::seed_from_u64(self.rng.next_u64());
-        self.dialling = Some(tokio::spawn(async move {
-            match timeout(UPGRADE_TIME, open(dialer, request, limits, keys)).await {
-                Ok(dialled) => dialled,
-                Err(_) => Err(Down::because("no upgrade within 20 s".to_owned())),
-            }
-        }));
-    }
-
     /// Cuts all connections without a goodbye.
     pub fn drop_all(&mut self) {
         if let Some(task) = self.dialling.take() {
@@ -335,11 +289,22 @@ impl Lines {
     }
 
     async fn poll_any(&mut self) -> Turn {
-        let (live, source, dialling) = (&mut self.live, &mut self.source, &mut self.dialling);
+        let Self {
+            live,
+            source,
+            dialling,
+            heard,
+            ..
+        } = self;
         poll_fn(|cx| {
-            for (conn, live) in live.iter_mut() {
-                if let Poll::Ready(incoming) = pin!(live.connection.next()).poll(cx) {
-                    return Poll::Ready(Turn::Incoming(*conn, incoming));
+            // Whoever was heard last comes last: one that floods must not hold up the others.
+            let (after, before) = ((Excluded(*heard), Unbounded), (Unbounded, Included(*heard)));
+            for range in [after, before] {
+                for (conn, live) in live.range_mut(range) {
+                    if let Poll::Ready(incoming) = pin!(live.connection.next()).poll(cx) {
+                        *heard = *conn;
+                        return Poll::Ready(Turn::Incoming(*conn, incoming));
+                    }
                 }
             }
             if let Some(task) = dialling
@@ -452,289 +417,12 @@ impl Lines {
             });
         }
     }
-
-    async fn arrived(&mut self, upgrade: Upgrade) {
-        let Upgrade {
-            request,
-            address,
-            security,
-        } = upgrade;
-        let head = &request.head;
-        let mut flaws: Vec<String> = head.flaws.iter().map(|f| f.id().to_owned()).collect();
-        let recorded = Head {
-            line: format!("{} {} {}", head.method, head.target, head.version),
-            headers: pairs(&head.headers),
-        };
-        let identity = match head.identity() {
-            Some(Ok(identity)) => identity,
-            Some(Err(_)) => {
-                flaws.push("identity".to_owned());
-                String::new()
-            }
-            None => String::new(),
-        };
-        let offers: Vec<String> = head.subprotocols().map(str::to_owned).collect();
-        self.numbers += 1;
-        let conn = self.numbers;
-        if head.raw.is_empty() {
-            // Nothing was said, so there is nothing to judge.
-            self.ready.push_back(What::Refused {
-                conn,
-                identity,
-                by: Party::Dut,
-                request: None,
-                response: None,
-                reason: format!("cut before a request (from {address})"),
-                flaws: Vec::new(),
-            });
-            return;
-        }
-        let refusal = self.refusal(&identity, head);
-        if let Some((status, reason)) = refusal {
-            let response = status.map(|code| Head {
-                line: format!("HTTP/1.1 {code}"),
-                headers: Vec::new(),
-            });
-            if let Some(code) = status {
-                let mut refusal = Refusal::new(code);
-                if code == 401 {
-                    refusal
-                        .headers
-                        .push(Header::new("WWW-Authenticate", "Basic realm=\"plugfest\""));
-                }
-                drop(timeout(UPGRADE_TIME, request.refuse(&refusal)).await);
-            }
-            self.ready.push_back(What::Refused {
-                conn,
-                identity,
-                by: Party::Dut,
-                request: Some(recorded),
-                response,
-                reason: format!("{reason} (from {address})"),
-                flaws,
-            });
-            return;
-        }
-        let chosen = match self.gate.take() {
-            Some(Gate::Accept(subprotocol)) => subprotocol,
-            _ => offers
-                .contains(&self.manners.subprotocol)
-                .then(|| self.manners.subprotocol.clone()),
-        };
-        let acceptance = Acceptance {
-            subprotocol: chosen.clone(),
-            ..Acceptance::default()
-        };
-        let keys = ChaCha8Rng::seed_from_u64(self.rng.next_u64());
-        let accepted = timeout(
-            UPGRADE_TIME,
-            request.accept(&acceptance, self.manners.limits, keys),
-        )
-        .await;
-        let Ok(Ok(connection)) = accepted else {
-            self.ready.push_back(What::Refused {
-                conn,
-                identity,
-                by: Party::Dut,
-                request: Some(recorded),
-                response: None,
-                reason: "the peer was gone before the upgrade was complete".to_owned(),
-                flaws,
-            });
-            return;
-        };
-        let mut headers = vec![
-            ("Upgrade".to_owned(), "websocket".to_owned()),
-            ("Connection".to_owned(), "Upgrade".to_owned()),
-        ];
-        headers.extend(
-            chosen
-                .iter()
-                .map(|s| ("Sec-WebSocket-Protocol".to_owned(), s.clone())),
-        );
-        let response = Head {
-            line: "HTTP/1.1 101 Switching Protocols".to_owned(),
-            headers,
-        };
-        // A station has one connection: a new one replaces the old, which may be half dead.
-        self.replace(&identity);
-        self.live.insert(
-            conn,
-            Live {
-                connection,
-                identity: identity.clone(),
-                subprotocol: chosen.clone(),
-                closing: None,
-            },
-        );
-        self.ready.push_back(What::Opened {
-            conn,
-            identity,
-            by: Party::Dut,
-            request: recorded,
-            response,
-            subprotocol: chosen,
-            flaws,
-            security: Some(security.to_owned()),
-        });
-    }
-
-    /// Why a connection is not let in, with the HTTP status to say so; no status cuts it.
-    fn refusal(
-        &mut self,
-        identity: &str,
-        head: &crate::wire::RequestHead,
-    ) -> Option<(Option<u16>, &'static str)> {
-        if self.refusing {
-            return Some((None, "the link is down on purpose"));
-        }
-        match self.gate {
-            Some(Gate::Tcp) => {
-                self.gate = None;
-                return Some((None, "refused on purpose"));
-            }
-            Some(Gate::Http(status)) => {
-                self.gate = None;
-                return Some((Some(status), "refused on purpose"));
-            }
-            _ => {}
-        }
-        if self
-            .manners
-            .identity
-            .as_ref()
-            .is_some_and(|wanted| wanted != identity)
-        {
-            return Some((Some(404), "another identity than the one under test"));
-        }
-        if let Some(password) = &self.manners.password {
-            let given = head.basic_auth().and_then(Result::ok);
-            if !given.is_some_and(|auth| auth.user == identity && auth.password == *password) {
-                return Some((Some(401), "no or wrong credentials"));
-            }
-        }
-        None
-    }
-
-    fn replace(&mut self, identity: &str) {
-        let old: Vec<u32> = self
-            .live
-            .iter()
-            .filter(|(_, l)| l.identity == identity)
-            .map(|(conn, _)| *conn)
-            .collect();
-        for conn in old {
-            self.live.remove(&conn);
-            let (by, how) = (Party::Us, "replaced".to_owned());
-            self.ready.push_back(What::Closed { conn, by, how });
-        }
-    }
-
-    fn dialled(&mut self, dialled: Dialled) {
-        self.dialling = None;
-        self.numbers += 1;
-        let conn = self.numbers;
-        let identity = self.manners.identity.clone().unwrap_or_default();
-        match dialled {
-            Ok(Up {
-                connection,
-                request,
-                response,
-                subprotocol,
-                flaws,
-                security,
-            }) => {
-                self.live.insert(
-                    conn,
-                    Live {
-                        connection: *connection,
-                        identity: identity.clone(),
-                        subprotocol: subprotocol.clone(),
-                        closing: None,
-                    },
-                );
-                self.ready.push_back(What::Opened {
-                    conn,
-                    identity,
-                    by: Party::Us,
-                    request,
-                    response,
-                    subprotocol,
-                    flaws,
-                    security: Some(security.to_owned()),
-                });
-            }
-            Err(down) => {
-                let Down {
-                    request,
-                    response,
-                    reason,
-                    flaws,
-                } = *down;
-                self.ready.push_back(What::Refused {
-                    conn,
-                    identity,
-                    by: Party::Us,
-                    request,
-                    response,
-                    reason,
-                    flaws,
-                });
-            }
-        }
-    }
 }
 
 enum Turn {
     Incoming(u32, Incoming),
     Arrived(Upgrade),
     Dialled(Dialled),
-}
-
-async fn open(dialer: Dialer, request: RequestUpgrade, limits: Limits, keys: ChaCha8Rng) -> Dialled {
-    let text = |e: io::Error| Down::because(e.to_string());
-    let (stream, peer) = dialer.dial().await.map_err(text)?;
-    let asked = Head {
-        line: format!("GET {} HTTP/1.1", request.target),
-        headers: asked_headers(&request),
-    };
-    let response = request
-        .send(stream, &HeadLimits::default(), keys)
-        .await
-        .map_err(text)?;
-    if response.head.raw.is_empty() {
-        return Err(Box::new(Down {
-            request: Some(asked),
-            reason: "cut before an answer".to_owned(),
-            ..Down::default()
-        }));
-    }
-    let said = Head {
-        line: format!(
-            "{} {} {}",
-            response.head.version, response.head.status, response.head.reason
-        ),
-        headers: pairs(&response.head.headers),
-    };
-    let flaws: Vec<String> = response.head.flaws.iter().map(|f| f.id().to_owned()).collect();
-    if !response.is_switching() {
-        return Err(Box::new(Down {
-            request: Some(asked),
-            reason: format!("refused with {}", said.line),
-            response: Some(said),
-            flaws,
-        }));
-    }
-    let subprotocol = response.head.subprotocol().map(str::to_owned);
-    let connection = response.into_connection(limits);
-    Ok(Up {
-        connection: Box::new(connection),
-        request: asked,
-        response: said,
-        subprotocol,
-        flaws,
-        security: security_of(&peer),
-    })
 }
 
 async fn flush(connection: &mut Connection<BoxStream>) -> bool {
@@ -761,25 +449,6 @@ fn pairs(headers: &Headers) -> Vec<(String, String)> {
         .iter()
         .map(|h| (h.name.clone(), h.value.clone()))
         .collect()
-}
-
-/// The headers of our request that a reader of the trace may care about; the key is random.
-fn asked_headers(request: &RequestUpgrade) -> Vec<(String, String)> {
-    let mut headers = vec![("Host".to_owned(), request.host.clone())];
-    if !request.subprotocols.is_empty() {
-        headers.push((
-            "Sec-WebSocket-Protocol".to_owned(),
-            request.subprotocols.join(", "),
-        ));
-    }
-    headers.extend(
-        request
-            .auth
-            .iter()
-            .map(|auth| ("Authorization".to_owned(), auth.header_value())),
-    );
-    headers.extend(request.headers.iter().map(|h| (h.name.clone(), h.value.clone())));
-    headers
 }
 
 /// The payload as a trace keeps it.

@@ -7,7 +7,6 @@ use super::scope::Held;
 use crate::diagnostic::did_you_mean;
 use crate::facts::ValueKind;
 use crate::ir::{ArrayItem, Expr, ExprKind, Given, Kind, ObjectPattern, Pattern, Span, State, Stmt};
-use crate::library::bodies;
 
 /// What may stand at a place of a payload; nothing is known of it where `ty` is `None`.
 #[derive(Clone, Copy)]
@@ -479,7 +478,8 @@ impl Checker<'_> {
                 let state = &self.library.state(self.protocol, &inner.name.text)?.state;
                 self.param_type(state, &state.params.get(position)?.text, depth + 1)
             }
-            kind => bodies(kind)
+            kind => kind
+                .bodies()
                 .into_iter()
                 .find_map(|body| self.type_in(body, param, depth)),
         })

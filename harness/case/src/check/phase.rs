@@ -5,7 +5,6 @@ use crate::ir::{
     Answer, AnswerForm, ArrayItem, Call, Expr, ExprKind, Given, Kind, NeverScope, ObjectPattern, Pattern,
     Span, Stmt,
 };
-use crate::library::bodies;
 
 /// What the lines behind an `optional` say about how long it is waited for.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +28,7 @@ impl Checker<'_> {
                 self.optional(stmt, inner, &after, open_end);
             }
             // Rounds of a loop follow each other; what follows the last is the same for all.
-            for inner in bodies(&stmt.kind) {
+            for inner in stmt.kind.bodies() {
                 self.optionals(inner, &after, open_end);
             }
         }
@@ -267,7 +266,7 @@ fn first_speaker(body: &[Stmt]) -> Option<&str> {
     match &body.first()?.kind {
         Kind::Call(call) => Some(&call.speaker.role),
         Kind::Connect(peer) | Kind::Close(peer) => Some(&peer.speaker.role),
-        kind => bodies(kind).first().and_then(|body| first_speaker(body)),
+        kind => kind.bodies().first().and_then(|body| first_speaker(body)),
     }
 }
 

@@ -12,7 +12,6 @@ use crate::ir::{
     Answer, AnswerForm, Call, Case, File, Given, Item, Kind, Link, Many, Mods, Never, NeverScope, Set,
     Speaker, SpecRef, State, Stmt, Until, Welcome, WelcomeForm,
 };
-use crate::library::bodies;
 use crate::parse;
 
 /// The least column at which the text behind a speaker or verb begins.
@@ -338,7 +337,7 @@ impl Printer {
         if let Some(head) = Self::block_head(stmt) {
             put(out, &format!("{:indent$}{head}", ""));
             trailing(stmt.trailing.as_ref(), out);
-            for body in bodies(&stmt.kind) {
+            for body in stmt.kind.bodies() {
                 self.lines(body, indent + 2, out);
             }
             put(out, &format!("{:indent$}end\n", ""));
@@ -372,7 +371,7 @@ impl Printer {
             &format!("{:indent$}{}", "", Doc::Cat(parts).render(indent, indent)),
         );
         trailing(stmt.trailing.as_ref(), out);
-        let rest = bodies(&stmt.kind).first().map_or(&[][..], |body| &body[1..]);
+        let rest = stmt.kind.bodies().first().map_or(&[][..], |body| &body[1..]);
         self.lines(rest, indent, out);
     }
 
@@ -474,7 +473,8 @@ impl Printer {
 /// The widest lead of a statement and of all inside it, with its blank.
 fn widest(stmt: &Stmt) -> usize {
     let own = spoken(&stmt.kind).map_or(0, |(who, _)| speaker(who).len() + 2);
-    bodies(&stmt.kind)
+    stmt.kind
+        .bodies()
         .into_iter()
         .flatten()
         .map(widest)
@@ -503,7 +503,7 @@ fn one_line_body(stmt: &Stmt) -> Option<&Stmt> {
     };
     let (first, rest) = body.split_first()?;
     let asks = matches!(first.kind, Kind::Call(_) | Kind::Connect(_) | Kind::Raw { .. });
-    let simple = asks || (bodies(&first.kind).is_empty() && !is_answer(first) && rest.is_empty());
+    let simple = asks || (first.kind.bodies().is_empty() && !is_answer(first) && rest.is_empty());
     let bare = first.comments.is_empty()
         && first.trailing.is_none()
         && !first.layout.gap

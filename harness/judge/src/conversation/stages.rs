@@ -203,23 +203,16 @@ pub(super) fn config_item(configure: config::Configure) -> tree::Item {
 fn keys_of(body: &[Stmt], keys: &mut Vec<String>) {
     use plugfest_case::ir::Kind;
     for stmt in body {
-        match &stmt.kind {
-            Kind::If { fact, body } => {
-                for part in fact.text.split("config.").skip(1) {
-                    let key: String = part.chars().take_while(char::is_ascii_alphanumeric).collect();
-                    if !key.is_empty() && !keys.contains(&key) {
-                        keys.push(key);
-                    }
+        if let Kind::If { fact, .. } = &stmt.kind {
+            for part in fact.text.split("config.").skip(1) {
+                let key: String = part.chars().take_while(char::is_ascii_alphanumeric).collect();
+                if !key.is_empty() && !keys.contains(&key) {
+                    keys.push(key);
                 }
-                keys_of(body, keys);
             }
-            Kind::AnyOrder { body }
-            | Kind::InOrder { body }
-            | Kind::Optional { body }
-            | Kind::Repeat { body, .. }
-            | Kind::Each { body, .. } => keys_of(body, keys),
-            Kind::Either { branches } => branches.iter().for_each(|b| keys_of(&b.body, keys)),
-            _ => {}
+        }
+        for inner in stmt.kind.bodies() {
+            keys_of(inner, keys);
         }
     }
 }

@@ -107,21 +107,12 @@ fn gather(library: &Library, loaded: &Loaded, body: &[Stmt], depth: usize, facts
         return;
     }
     for stmt in body {
+        for inner in stmt.kind.bodies() {
+            gather(library, loaded, inner, depth + 1, facts);
+        }
         match &stmt.kind {
-            Kind::If { fact, body } => {
+            Kind::If { fact, .. } => {
                 facts.insert(fact.text.clone());
-                gather(library, loaded, body, depth + 1, facts);
-            }
-            Kind::AnyOrder { body }
-            | Kind::InOrder { body }
-            | Kind::Optional { body }
-            | Kind::Repeat { body, .. }
-            | Kind::Each { body, .. } => gather(library, loaded, body, depth + 1, facts),
-            Kind::Many(many) => gather(library, loaded, &many.body, depth + 1, facts),
-            Kind::Either { branches } => {
-                for branch in branches {
-                    gather(library, loaded, &branch.body, depth + 1, facts);
-                }
             }
             Kind::Do(Given::State(reference)) => {
                 let state = library.state(&loaded.protocol, &reference.name.text);
