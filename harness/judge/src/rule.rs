@@ -82,6 +82,48 @@ pub enum Seen<'a> {
     End,
 }
 
+impl<'a> Seen<'a> {
+    /// Action and payload of a CALL of the DUT.
+    pub fn dut_call(&self) -> Option<(&'a str, &'a Json)> {
+        match *self {
+            Self::Call {
+                from: Party::Dut,
+                action,
+                payload,
+                ..
+            } => Some((action, payload)),
+            _ => None,
+        }
+    }
+
+    /// The payload of a CALL of the DUT with this action.
+    pub fn dut_call_of(&self, action: &str) -> Option<&'a Json> {
+        let (own, payload) = self.dut_call()?;
+        (own == action).then_some(payload)
+    }
+
+    /// What the DUT answers, with the CALL of ours.
+    pub fn dut_answer(&self) -> Option<(&'a AnsweredCall, AnswerSeen<'a>)> {
+        match *self {
+            Self::Answer {
+                from: Party::Dut,
+                call,
+                answer,
+                ..
+            } => Some((call, answer)),
+            _ => None,
+        }
+    }
+
+    /// The payload of a CALLRESULT of the DUT, with the CALL of ours.
+    pub fn dut_result(&self) -> Option<(&'a AnsweredCall, &'a Json)> {
+        match self.dut_answer()? {
+            (call, AnswerSeen::Result(payload)) => Some((call, payload)),
+            (_, AnswerSeen::Error { .. }) => None,
+        }
+    }
+}
+
 /// The two kinds of answer.
 #[derive(Debug, Clone, Copy)]
 pub enum AnswerSeen<'a> {

@@ -369,13 +369,7 @@ impl Check for ForbiddenAccepted {
     const WANTS: u8 = Wants::ANSWER;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer,
-            ..
-        } = seen
-        else {
+        let Some((call, answer)) = seen.dut_answer() else {
             return;
         };
         let Some(answered @ ("Accepted" | "Scheduled" | "Unlocked")) = status(&answer) else {

@@ -8,7 +8,7 @@ use plugfest_trace::{Party, What};
 use super::support::{Check, Entry, OCPP16, fact, number_fact, short, status, text};
 use crate::finding::Level;
 use crate::ledger::AnsweredCall;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 
 pub(super) static RULES: &[Entry] = &[
     Entry::station::<Answered>(RuleInfo {
@@ -124,29 +124,13 @@ pub(super) static RULES: &[Entry] = &[
 
 /// A GetConfiguration with its response.
 fn got<'a>(seen: &Seen<'a>) -> Option<(&'a AnsweredCall, &'a Json)> {
-    let Seen::Answer {
-        from: Party::Dut,
-        call,
-        answer: AnswerSeen::Result(result),
-        ..
-    } = *seen
-    else {
-        return None;
-    };
+    let (call, result) = seen.dut_result()?;
     (call.action == "GetConfiguration").then_some((call, result))
 }
 
 /// A ChangeConfiguration with its status: key, value, status.
 fn changed<'a>(seen: &Seen<'a>) -> Option<(&'a str, &'a str, &'a str)> {
-    let Seen::Answer {
-        from: Party::Dut,
-        call,
-        answer,
-        ..
-    } = *seen
-    else {
-        return None;
-    };
+    let (call, answer) = seen.dut_answer()?;
     if call.action != "ChangeConfiguration" {
         return None;
     }

@@ -282,12 +282,7 @@ impl Check for Early {
                 .at("/status");
             self.date = None;
         }
-        if let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer: AnswerSeen::Result(_),
-            ..
-        } = seen
+        if let Some((call, _)) = seen.dut_result()
             && call.action == "UpdateFirmware"
         {
             // Of two dates the earlier may still be meant.

@@ -1,11 +1,10 @@
 //! Requests and responses of the DUT against the catalogue of the edition.
 
 use plugfest_protocol::{Json, Part, Role, Severity, Violation, ViolationClass, deviation, validate};
-use plugfest_trace::Party;
 
 use super::support::{Check, Entry, OCPP16, short};
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 
 /// No more violations than these are reported for one message.
 const MOST: usize = 20;
@@ -62,13 +61,7 @@ impl Check for Requests {
     const WANTS: u8 = Wants::CALL;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Call {
-            from: Party::Dut,
-            action,
-            payload,
-            ..
-        } = seen
-        else {
+        let Some((action, payload)) = seen.dut_call() else {
             return;
         };
         let found = validate(context.edition, action, Part::Request, payload);
@@ -84,13 +77,7 @@ impl Check for Responses {
     const WANTS: u8 = Wants::ANSWER;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer: AnswerSeen::Result(payload),
-            ..
-        } = seen
-        else {
+        let Some((call, payload)) = seen.dut_result() else {
             return;
         };
         let found = validate(context.edition, &call.action, Part::Response, payload);
@@ -149,12 +136,7 @@ impl Check for Actions {
     const WANTS: u8 = Wants::CALL;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Call {
-            from: Party::Dut,
-            action,
-            ..
-        } = seen
-        else {
+        let Some((action, _)) = seen.dut_call() else {
             return;
         };
         if context.edition.action(action).is_none() {
@@ -176,12 +158,7 @@ impl Check for Directions {
     const WANTS: u8 = Wants::CALL;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Call {
-            from: Party::Dut,
-            action,
-            ..
-        } = seen
-        else {
+        let Some((action, _)) = seen.dut_call() else {
             return;
         };
         let (Some(known), Some(role)) = (context.edition.action(action), Role::parse(context.dut)) else {

@@ -169,13 +169,7 @@ impl Check for ConnectorRange {
     const WANTS: u8 = Wants::CALL;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Call {
-            from: Party::Dut,
-            action,
-            payload,
-            ..
-        } = seen
-        else {
+        let Some((action, payload)) = seen.dut_call() else {
             return;
         };
         let (Some(connector), Some(most)) = (int(payload, "connectorId"), connectors(context)) else {
@@ -233,12 +227,7 @@ impl Check for Transition {
     const WANTS: u8 = Wants::CALL;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        if let Seen::Call {
-            from: Party::Dut,
-            action: "BootNotification",
-            ..
-        } = seen
-        {
+        if seen.dut_call_of("BootNotification").is_some() {
             self.last.clear();
         }
         let Some((conn, connector, status, _)) = notification(&seen) else {

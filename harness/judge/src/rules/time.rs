@@ -114,13 +114,7 @@ impl Check for BeforeTime {
     const WANTS: u8 = Wants::CALL;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Call {
-            from: Party::Dut,
-            action,
-            payload,
-            ..
-        } = seen
-        else {
+        let Some((action, payload)) = seen.dut_call() else {
             return;
         };
         if fact(context, "boot") != Some("Accepted") {
@@ -168,12 +162,7 @@ impl Check for Future {
     const WANTS: u8 = Wants::CALL | Wants::ANSWER;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        if let Seen::Call {
-            from: Party::Dut,
-            action,
-            payload,
-            ..
-        } = seen
+        if let Some((action, payload)) = seen.dut_call()
             && fact(context, "boot") == Some("Accepted")
         {
             let latest = context.at + self.told.ahead + clock_tolerance(context);
@@ -256,13 +245,7 @@ impl Check for CurrentTime {
     const WANTS: u8 = Wants::ANSWER;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer: AnswerSeen::Result(payload),
-            ..
-        } = seen
-        else {
+        let Some((call, payload)) = seen.dut_result() else {
             return;
         };
         let Some(told) = instant(payload, "currentTime") else {
@@ -423,14 +406,9 @@ impl Check for HeartbeatFlood {
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         const MANY: usize = 21;
-        let Seen::Call {
-            from: Party::Dut,
-            action: "Heartbeat",
-            ..
-        } = seen
-        else {
+        if seen.dut_call_of("Heartbeat").is_none() {
             return;
-        };
+        }
         self.sent.push_back(context.at);
         if self.sent.len() < MANY {
             return;

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use plugfest_protocol::{Json, Timestamp};
-use plugfest_trace::Party;
 use rust_decimal::Decimal;
 
 use super::running;
 use crate::finding::Level;
 use crate::ledger::AnsweredCall;
 use crate::ocpp16::charging::{Answered, Flaw, Held, Situation, Unit, above, compare};
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::support::{Check, Entry, OCPP16, clock_tolerance, connectors, instant, int, shown, text};
 
 /// The clock of the answer may be read a little before or after the request is handled.
@@ -106,15 +105,7 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     fn of(seen: &Seen<'a>) -> Option<Self> {
-        let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer: AnswerSeen::Result(result),
-            ..
-        } = *seen
-        else {
-            return None;
-        };
+        let (call, result) = seen.dut_result()?;
         if call.action != "GetCompositeSchedule" || text(result, "status") != Some("Accepted") {
             return None;
         }

@@ -1,7 +1,6 @@
 //! Profiles that a CSMS sends.
 
 use plugfest_protocol::Json;
-use plugfest_trace::Party;
 
 use crate::finding::Level;
 use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
@@ -41,15 +40,7 @@ pub(in crate::rules) static RULES: &[Entry] = &[
 /// A profile that the CSMS sent by itself: connector and profile.
 fn sent<'a>(ordered: &mut Ordered, seen: &Seen<'a>) -> Option<(&'a str, &'a Json, &'a Json)> {
     ordered.see(*seen);
-    let Seen::Call {
-        from: Party::Dut,
-        action,
-        payload,
-        ..
-    } = *seen
-    else {
-        return None;
-    };
+    let (action, payload) = seen.dut_call()?;
     let field = match action {
         "SetChargingProfile" => "csChargingProfiles",
         "RemoteStartTransaction" => "chargingProfile",

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use plugfest_protocol::Timestamp;
-use plugfest_trace::Party;
 use rust_decimal::Decimal;
 
 use super::running;
@@ -53,14 +52,9 @@ impl Check for Kept {
         {
             self.changed = Some(context.at);
         }
-        let Seen::Call {
-            from: Party::Dut,
-            action: "MeterValues",
-            ..
-        } = seen
-        else {
+        if seen.dut_call_of("MeterValues").is_none() {
             return;
-        };
+        }
         if context.facts.under("profile").next().is_none() {
             return;
         }

@@ -1,12 +1,11 @@
 //! Profiles that a station takes or refuses, and what it says when they are cleared.
 
 use plugfest_protocol::{Json, Timestamp};
-use plugfest_trace::Party;
 
 use super::list;
 use crate::finding::Level;
 use crate::ocpp16::charging::{Held, Profile, Purpose, Unit};
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::book::Book;
 use crate::rules::support::{Check, Entry, OCPP16, connectors, int, number_fact, status, text};
 
@@ -90,15 +89,7 @@ pub(in crate::rules) static RULES: &[Entry] = &[
 
 /// What was answered to a profile: connector, profile, status.
 fn answered<'a>(seen: &Seen<'a>) -> Option<(i64, &'a Json, Option<&'a str>)> {
-    let Seen::Answer {
-        from: Party::Dut,
-        call,
-        answer,
-        ..
-    } = *seen
-    else {
-        return None;
-    };
+    let (call, answer) = seen.dut_answer()?;
     let profile = call.payload.get("csChargingProfiles")?;
     Some((int(&call.payload, "connectorId")?, profile, status(&answer)))
 }
@@ -313,13 +304,7 @@ impl Check for Cleared {
     const WANTS: u8 = Wants::ANSWER;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer: AnswerSeen::Result(result),
-            ..
-        } = seen
-        else {
+        let Some((call, result)) = seen.dut_result() else {
             return;
         };
         if call.action != "ClearChargingProfile" {

@@ -153,13 +153,7 @@ impl Check for DataTransfer {
     const WANTS: u8 = Wants::ANSWER;
 
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer: AnswerSeen::Result(result),
-            ..
-        } = seen
-        else {
+        let Some((call, result)) = seen.dut_result() else {
             return;
         };
         let unknown = call.action == "DataTransfer" && text(result, "status") == Some("UnknownVendorId");
@@ -219,13 +213,7 @@ impl Check for Idle {
 
     fn see(&mut self, _: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.triggered.see(seen);
-        let Seen::Call {
-            from: Party::Dut,
-            action,
-            payload,
-            ..
-        } = seen
-        else {
+        let Some((action, payload)) = seen.dut_call() else {
             return;
         };
         if is_progress(action) && !self.triggered.take(action) && text(payload, "status") == Some("Idle") {

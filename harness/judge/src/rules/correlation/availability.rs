@@ -55,15 +55,7 @@ pub(in crate::rules) static RULES: &[Entry] = &[
 
 /// An answered ChangeAvailability: connector, `Operative` or `Inoperative`, and the status.
 fn change<'a>(seen: &Seen<'a>) -> Option<(i64, &'a str, &'a str)> {
-    let Seen::Answer {
-        from: Party::Dut,
-        call,
-        answer,
-        ..
-    } = *seen
-    else {
-        return None;
-    };
+    let (call, answer) = seen.dut_answer()?;
     if call.action != "ChangeAvailability" {
         return None;
     }

@@ -5,7 +5,7 @@ use plugfest_trace::{Party, What};
 
 use super::promise::Promises;
 use crate::finding::Level;
-use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
+use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 use crate::rules::book::Book;
 use crate::rules::support::{
     Check, Entry, OCPP16, action_timeout, connectors, int, reboot_timeout, shown, status, text,
@@ -185,12 +185,7 @@ impl Check for RemoteStop {
             let expected = format!("StopTransaction within {}", shown(action_timeout(context)));
             out.add(message, expected, format!("nothing for {}", shown(age)));
         }
-        if let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer,
-            ..
-        } = seen
+        if let Some((call, answer)) = seen.dut_answer()
             && call.action == "RemoteStopTransaction"
             && status(&answer) == Some("Accepted")
             && let Some(id) = int(&call.payload, "transactionId")
@@ -205,13 +200,7 @@ impl Check for RemoteStop {
 }
 
 fn stopped(due: &mut Promises<i64>, seen: Seen<'_>) {
-    if let Seen::Call {
-        from: Party::Dut,
-        action: "StopTransaction",
-        payload,
-        ..
-    } = seen
-    {
+    if let Some(payload) = seen.dut_call_of("StopTransaction") {
         let id = int(payload, "transactionId");
         due.settle(|open| Some(*open) == id);
     }
@@ -226,12 +215,7 @@ struct RemoteStopUnknown {
 impl Check for RemoteStopUnknown {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.book.begin(context);
-        if let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer,
-            ..
-        } = seen
+        if let Some((call, answer)) = seen.dut_answer()
             && call.action == "RemoteStopTransaction"
             && status(&answer) == Some("Accepted")
             && let Some(id) = int(&call.payload, "transactionId")
@@ -369,13 +353,7 @@ impl Check for UnlockUnknown {
     const WANTS: u8 = Wants::ANSWER;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer: AnswerSeen::Result(result),
-            ..
-        } = seen
-        else {
+        let Some((call, result)) = seen.dut_result() else {
             return;
         };
         let (Some(connector), Some(most)) = (int(&call.payload, "connectorId"), connectors(context)) else {
@@ -405,12 +383,7 @@ impl Check for UnlockStops {
             let expected = format!("StopTransaction within {}", shown(action_timeout(context)));
             out.add(message, expected, format!("nothing for {}", shown(age)));
         }
-        if let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer,
-            ..
-        } = seen
+        if let Some((call, answer)) = seen.dut_answer()
             && call.action == "UnlockConnector"
             && status(&answer) == Some("Unlocked")
             && let Some(connector) = int(&call.payload, "connectorId")

@@ -172,13 +172,7 @@ impl Check for ReservationId {
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.held.begin(context);
-        if let Seen::Call {
-            from: Party::Dut,
-            action: "StartTransaction",
-            payload,
-            ..
-        } = seen
-        {
+        if let Some(payload) = seen.dut_call_of("StartTransaction") {
             let told = int(payload, "reservationId");
             let used: Vec<i64> = self.held.used(payload).map(|held| held.id).collect();
             if let Some(id) = used.first() {
@@ -228,12 +222,7 @@ impl Check for Refuses {
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.held.begin(context);
-        if let Seen::Call {
-            from: Party::Dut,
-            action: "StartTransaction",
-            payload,
-            ..
-        } = seen
+        if let Some(payload) = seen.dut_call_of("StartTransaction")
             && let (Some(connector), Some(tag), Some(at)) = (
                 int(payload, "connectorId"),
                 text(payload, "idTag"),
@@ -327,17 +316,9 @@ impl Check for Cancelled {
 
 /// The id and the status where the station answers a CancelReservation.
 fn cancelled<'a>(seen: &Seen<'a>) -> Option<(i64, &'a str)> {
-    let Seen::Answer {
-        from: Party::Dut,
-        call,
-        answer,
-        ..
-    } = seen
-    else {
-        return None;
-    };
+    let (call, answer) = seen.dut_answer()?;
     let id = int(&call.payload, "reservationId").filter(|_| call.action == "CancelReservation")?;
-    Some((id, status(answer)?))
+    Some((id, status(&answer)?))
 }
 
 /// Reservations that are over and cancelled all the same.
@@ -381,12 +362,7 @@ impl Check for ReserveFree {
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.held.begin(context);
-        if let Seen::Answer {
-            from: Party::Dut,
-            call,
-            answer,
-            ..
-        } = seen
+        if let Some((call, answer)) = seen.dut_answer()
             && call.action == "ReserveNow"
             && status(&answer) == Some("Accepted")
             && let (Some(connector), Some(id)) = (

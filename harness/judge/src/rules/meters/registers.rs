@@ -102,12 +102,7 @@ struct StopBelowStart {
 impl Check for StopBelowStart {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.book.begin(context);
-        if let Seen::Call {
-            from: Party::Dut,
-            action: "StopTransaction",
-            payload,
-            ..
-        } = seen
+        if let Some(payload) = seen.dut_call_of("StopTransaction")
             && let Some(start) = int(payload, "transactionId")
                 .and_then(|id| self.book.by_id(id))
                 .and_then(|tx| tx.meter)
@@ -257,13 +252,7 @@ impl Check for Outside {
         {
             self.samples(id, &reading, out);
         }
-        if let Seen::Call {
-            from: Party::Dut,
-            action: "StopTransaction",
-            payload,
-            ..
-        } = seen
-        {
+        if let Some(payload) = seen.dut_call_of("StopTransaction") {
             let highest = int(payload, "transactionId").and_then(|id| self.highest.remove(&id));
             let stop = payload
                 .get("meterStop")

@@ -1,7 +1,6 @@
 //! The samples in MeterValues and in the transactionData of StopTransaction, with the standard's defaults filled in.
 
 use plugfest_protocol::{Json, Timestamp};
-use plugfest_trace::Party;
 use rust_decimal::Decimal;
 
 use crate::rule::Seen;
@@ -54,15 +53,7 @@ pub(in crate::rules) struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// The samples of a request, if it has any.
     pub(in crate::rules) fn of(seen: &Seen<'a>) -> Option<Self> {
-        let Seen::Call {
-            from: Party::Dut,
-            action,
-            payload,
-            ..
-        } = *seen
-        else {
-            return None;
-        };
+        let (action, payload) = seen.dut_call()?;
         let field = match action {
             "MeterValues" => "meterValue",
             "StopTransaction" => "transactionData",

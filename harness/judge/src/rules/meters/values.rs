@@ -238,13 +238,7 @@ impl Check for StopData {
     const WANTS: u8 = Wants::CALL;
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Call {
-            from: Party::Dut,
-            action: "StopTransaction",
-            payload,
-            ..
-        } = seen
-        else {
+        let Some(payload) = seen.dut_call_of("StopTransaction") else {
             return;
         };
         let data = payload

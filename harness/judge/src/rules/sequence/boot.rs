@@ -217,11 +217,7 @@ struct BeforeBoot {
 impl Check for BeforeBoot {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let gate = self.registration.gate(context);
-        if let Seen::Call {
-            from: Party::Dut,
-            action,
-            ..
-        } = seen
+        if let Some((action, _)) = seen.dut_call()
             && gate == Gate::Asked
             && action != "BootNotification"
             && !self.registration.triggered.contains(action)
@@ -242,11 +238,7 @@ struct WhilePending {
 impl Check for WhilePending {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let gate = self.registration.gate(context);
-        if let Seen::Call {
-            from: Party::Dut,
-            action,
-            ..
-        } = seen
+        if let Some((action, _)) = seen.dut_call()
             && gate == Gate::Pending
             && !matches!(action, "BootNotification" | "SecurityEventNotification")
             && !self.registration.triggered.contains(action)
@@ -384,14 +376,9 @@ impl Check for BootFlood {
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         const MANY: usize = 10;
-        let Seen::Call {
-            from: Party::Dut,
-            action: "BootNotification",
-            ..
-        } = seen
-        else {
+        if seen.dut_call_of("BootNotification").is_none() {
             return;
-        };
+        }
         self.sent.push_back(context.at);
         if self.sent.len() < MANY {
             return;

@@ -160,12 +160,7 @@ impl Check for CallsRejected {
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.ordered.see(seen);
-        let Seen::Call {
-            from: Party::Dut,
-            action,
-            ..
-        } = seen
-        else {
+        let Some((action, _)) = seen.dut_call() else {
             return;
         };
         if !self.ordered.take(action) && fact(context, "boot") == Some("Rejected") {
@@ -189,12 +184,7 @@ impl Check for CallsPending {
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.ordered.see(seen);
-        let Seen::Call {
-            from: Party::Dut,
-            action,
-            ..
-        } = seen
-        else {
+        let Some((action, _)) = seen.dut_call() else {
             return;
         };
         let remote = matches!(action, "RemoteStartTransaction" | "RemoteStopTransaction");
@@ -250,13 +240,7 @@ impl Check for TriggersBoot {
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.ordered.see(seen);
-        let Seen::Call {
-            from: Party::Dut,
-            action,
-            payload,
-            ..
-        } = seen
-        else {
+        let Some((action, payload)) = seen.dut_call() else {
             return;
         };
         let boot = triggers(action, payload)

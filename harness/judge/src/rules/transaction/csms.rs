@@ -81,15 +81,7 @@ impl Check for IdUnique {
 
 /// The id that an accepted StartTransaction got.
 fn given<'a>(seen: &Seen<'a>) -> Option<(i64, &'a crate::ledger::AnsweredCall)> {
-    let Seen::Answer {
-        from: Party::Dut,
-        call,
-        answer: AnswerSeen::Result(result),
-        ..
-    } = *seen
-    else {
-        return None;
-    };
+    let (call, result) = seen.dut_result()?;
     let accepted = result.get("idTagInfo").and_then(|info| text(info, "status")) == Some("Accepted");
     let id = int(result, "transactionId").filter(|_| accepted && call.action == "StartTransaction")?;
     Some((id, call))

@@ -215,15 +215,7 @@ impl Check for StopTag {
 
 /// A StopTransaction at the station: its payload, its tag, and the tag that started the transaction.
 fn stopped_by<'a>(book: &Book, seen: &Seen<'a>) -> Option<(&'a Json, &'a str, String)> {
-    let Seen::Call {
-        from: Party::Dut,
-        action: "StopTransaction",
-        payload,
-        ..
-    } = *seen
-    else {
-        return None;
-    };
+    let payload = seen.dut_call_of("StopTransaction")?;
     let local = matches!(text(payload, "reason"), None | Some("Local"));
     let starter = book.by_id(int(payload, "transactionId")?)?.tag.clone()?;
     local.then_some((payload, text(payload, "idTag")?, starter))
@@ -417,12 +409,7 @@ struct RemoteAuthorize {
 
 impl Check for RemoteAuthorize {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        if let Seen::Call {
-            from: Party::Dut,
-            action: "Authorize",
-            payload,
-            ..
-        } = seen
+        if let Some(payload) = seen.dut_call_of("Authorize")
             && let Some((wanted, _, _)) = &self.remote.accepted
             && is_tag(Some(wanted), text(payload, "idTag").unwrap_or_default())
             && fact(context, "config.AuthorizeRemoteTxRequests")
