@@ -36,6 +36,18 @@ pub(crate) struct Pair {
     pub trace: &'static str,
 }
 
+/// A pair about a station.
+pub(crate) const fn station(rule: &'static str, trace: &'static str) -> Pair {
+    let dut = "station";
+    Pair { rule, dut, trace }
+}
+
+/// A pair about a CSMS.
+pub(crate) const fn csms(rule: &'static str, trace: &'static str) -> Pair {
+    let dut = "csms";
+    Pair { rule, dut, trace }
+}
+
 /// Which of the two traces of a pair.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Version {

@@ -1,22 +1,6 @@
 //! Pairs of promises, availability, answers that agree, and configuration.
 
-use crate::dsl::Pair;
-
-const fn station(rule: &'static str, trace: &'static str) -> Pair {
-    Pair {
-        rule,
-        dut: "station",
-        trace,
-    }
-}
-
-const fn csms(rule: &'static str, trace: &'static str) -> Pair {
-    Pair {
-        rule,
-        dut: "csms",
-        trace,
-    }
-}
+use crate::dsl::{Pair, csms, station};
 
 pub(crate) const PAIRS: &[Pair] = &[
     station(

@@ -1,14 +1,6 @@
 //! Pairs of metering.
 
-use crate::dsl::Pair;
-
-const fn station(rule: &'static str, trace: &'static str) -> Pair {
-    Pair {
-        rule,
-        dut: "station",
-        trace,
-    }
-}
+use crate::dsl::{Pair, station};
 
 pub(crate) const PAIRS: &[Pair] = &[
     station(
