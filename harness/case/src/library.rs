@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::diagnostic::Diagnostic;
 use crate::facts::Facts;
-use crate::ir::{Case, File, Given, Item, Kind, Span, State, Stmt};
+use crate::ir::{Case, File, Given, Item, Kind, Span, SpecRef, State, Stmt};
 use crate::natives::Natives;
 use crate::negatives;
 use crate::parse;
@@ -345,6 +345,39 @@ pub(crate) fn state_references(state: &State) -> Vec<String> {
         stmt_references(stmt, &mut names);
     }
     names
+}
+
+/// Every clause that a case cites, with its document: those of its header, then those of its lines.
+pub fn cited(case: &Case) -> Vec<String> {
+    let mut clauses = of_header(&case.header.spec);
+    for stmt in case.body.iter().chain(&case.finally) {
+        stmt_citations(stmt, &mut clauses);
+    }
+    clauses
+}
+
+/// Every clause that a state or phrase cites, as [`cited`] gives them.
+pub fn cited_by_state(state: &State) -> Vec<String> {
+    let mut clauses = of_header(&state.spec);
+    for stmt in state.ways.iter().flat_map(|way| &way.body) {
+        stmt_citations(stmt, &mut clauses);
+    }
+    clauses
+}
+
+fn of_header(spec: &[SpecRef]) -> Vec<String> {
+    spec.iter()
+        .flat_map(|s| s.clauses.iter().map(|clause| format!("{} {clause}", s.document)))
+        .collect()
+}
+
+fn stmt_citations(stmt: &Stmt, clauses: &mut Vec<String>) {
+    clauses.extend(stmt.mods.per.clone());
+    stmt.kind
+        .bodies()
+        .into_iter()
+        .flatten()
+        .for_each(|s| stmt_citations(s, clauses));
 }
 
 fn given_references(given: &[Given]) -> Vec<String> {

@@ -93,6 +93,8 @@ pub(crate) enum Command {
         #[arg(long)]
         strict: bool,
     },
+    /// List what the standards demand: which cases and rules exercise it, and what is not tested and why.
+    Coverage(Coverage),
     /// Show that every line of the cases can fail: each is judged again on a doctored trace.
     Prove {
         #[command(flatten)]
@@ -394,6 +396,29 @@ pub(crate) struct Mutants {
     /// The seed of everything random.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+/// `plugfest coverage`
+#[derive(Debug, Args)]
+pub(crate) struct Coverage {
+    /// Sections (`4.2`, `OCPP-1.6J 4`), with who exercises each entry; everything where none is named.
+    #[arg(value_name = "CLAUSE")]
+    pub(crate) clauses: Vec<String>,
+    /// Only this document; may be given several times.
+    #[arg(long = "document", value_name = "NAME")]
+    pub(crate) documents: Vec<String>,
+    /// Only what binds this side.
+    #[arg(long)]
+    pub(crate) role: Option<Role>,
+    /// Only what nothing exercises.
+    #[arg(long)]
+    pub(crate) untested: bool,
+    /// An array of objects.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Exit with 1 where the list and what rules and cases cite contradict each other, and say where.
+    #[arg(long, conflicts_with_all = ["json", "untested", "role", "documents", "clauses"])]
+    pub(crate) check: bool,
 }
 
 /// `plugfest driver`

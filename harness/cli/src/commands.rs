@@ -10,6 +10,7 @@ use crate::failure::{self, Failure};
 use crate::out::Out;
 
 mod check;
+mod coverage;
 mod doctor;
 mod driver;
 pub(crate) mod explain;
@@ -61,6 +62,7 @@ fn dispatch(arguments: &Arguments, out: &mut Out) -> Result<u8, Failure> {
             out.write_all(&script)?;
             Ok(exit::OK)
         }
+        Command::Coverage(arguments) => coverage::run(global, arguments, out),
         Command::Doctor(doctor) => doctor::run(global, doctor, out),
         Command::Driver { what } => driver::run(global, what, out),
         Command::Explain { topic } => explain::run(global, topic.as_deref(), out),

@@ -9,6 +9,7 @@ mod cases;
 mod catalogue;
 mod commands;
 mod config;
+mod coverage;
 mod embedded;
 mod expect;
 mod failure;

@@ -4,6 +4,8 @@
     reason = "what a helper of a test cannot do, the test cannot"
 )]
 
+#[path = "commands_coverage.rs"]
+mod commands_coverage;
 #[path = "commands_lint.rs"]
 mod commands_lint;
 mod support;

@@ -103,8 +103,8 @@ impl Row {
     }
 }
 
-/// The clauses of a citation, each with its document.
-fn clauses(cited: &str) -> impl Iterator<Item = String> {
+/// The clauses of a citation (`OCPP-1.6 4.9, 7.7`), each with its document (`OCPP-1.6 4.9`, `OCPP-1.6 7.7`).
+pub fn clauses(cited: &str) -> impl Iterator<Item = String> {
     let mut document = String::new();
     cited.split(',').filter_map(move |part| {
         let part = part.trim();

@@ -13,7 +13,7 @@ pub(super) static RULES: &[Entry] = &[
     Entry::both::<Requests>(RuleInfo {
         id: "schema/request",
         title: "a request has the fields that the standard gives it",
-        clause: "OCPP-1.6 6",
+        clause: "OCPP-1.6 6, OCPP-1.6-security 5",
         level: Level::Must,
         editions: OCPP16,
         explain: "Every CALL of the DUT is checked against the field definitions of its action: required fields, no \
@@ -25,7 +25,7 @@ pub(super) static RULES: &[Entry] = &[
     Entry::both::<Responses>(RuleInfo {
         id: "schema/response",
         title: "a response has the fields that the standard gives it",
-        clause: "OCPP-1.6 6",
+        clause: "OCPP-1.6 6, OCPP-1.6-security 5",
         level: Level::Must,
         editions: OCPP16,
         explain: "Every CALLRESULT of the DUT is checked against the field definitions of the response of the action \
