@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use plugfest_judge::{CaseResult, Finding, Row, Verdict};
 use sha2::{Digest as _, Sha256};
 
-use crate::run::{Colour, Run, colour, deciding, reason};
+use crate::run::{Colour, Run, all_of, colour, deciding, handled, reason};
 use crate::sequence::{ends_of, label, row_of, said, same_place, time};
 use crate::text::{counted, cut, duration, one_line, visible};
 
@@ -45,10 +45,19 @@ struct Page {
     bar: Vec<(&'static str, u32, u32)>,
     interrupted: String,
     notes: Vec<String>,
+    negatives: Vec<Wrong>,
     /// What to look at first: anchor, verdict, case and reason of everything that is not as it should be.
     first: Vec<(String, &'static str, String, String)>,
     blocks: Vec<Block>,
     not_run: Vec<String>,
+}
+
+/// Frames that were wrong on purpose, of one side.
+#[derive(Debug)]
+struct Wrong {
+    summary: String,
+    /// Class of mistake; sent, handled, tolerated, refused with a code that the edition lacks, mishandled.
+    classes: Vec<(String, [u32; 5])>,
 }
 
 #[derive(Debug)]
@@ -171,6 +180,20 @@ impl Page {
             counts,
             interrupted: run.interrupted.as_deref().map(shown).unwrap_or_default(),
             notes: run.notes.iter().map(|note| shown(note)).collect(),
+            negatives: run
+                .negatives()
+                .iter()
+                .map(|(side, classes)| Wrong {
+                    summary: shown(&handled(side, all_of(classes))),
+                    classes: classes
+                        .iter()
+                        .map(|(class, it)| {
+                            let numbers = [it.sent, it.handled, it.tolerated, it.miscoded, it.mishandled];
+                            (shown(class), numbers)
+                        })
+                        .collect(),
+                })
+                .collect(),
             blocks,
             not_run: run
                 .not_run()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use plugfest_judge::{CaseResult, Finding, PlannedCase, Verdict};
+use plugfest_judge::{CaseResult, Finding, PlannedCase, Reactions, Verdict};
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
@@ -66,12 +66,34 @@ struct Document {
     /// How much of that was waiting that the standard or the device imposes, in milliseconds. Cases that run at the
     /// same time each count their own.
     waited_ms: u64,
+    /// What became of the frames that were wrong on purpose, by side and class of mistake; empty where none was sent.
+    negatives: Vec<NegativeClass>,
     /// What concerns no single case.
     notes: Vec<String>,
     /// The results; a case that tests both sides gives one for each.
     cases: Vec<Case>,
     /// Planned cases that were not begun or not ended, because the run was broken off.
     not_run: Vec<NotRun>,
+}
+
+/// Frames that were wrong on purpose in the same way, and what the device made of them.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct NegativeClass {
+    /// The side that got them: `station` or `csms`.
+    tests: String,
+    /// What was wrong: `missing-required`, `unknown-action`, `bad-arity` …
+    class: String,
+    /// Frames that were sent.
+    sent: u32,
+    /// Of which nothing was found: refused, or ignored where that is allowed.
+    handled: u32,
+    /// Of which no more than a warning was found.
+    tolerated: u32,
+    /// Refused, with an error code that the edition does not have.
+    miscoded: u32,
+    /// Taken, not answered, or answered by the end of the connection, although that is forbidden.
+    mishandled: u32,
 }
 
 /// What was tested.
@@ -170,6 +192,10 @@ struct Found {
     line: Option<Line>,
     /// For a failed check: its parts with their values.
     parts: Vec<PartValue>,
+    /// How often the like of it was found, this one included.
+    count: u32,
+    /// Numbers of the events that decided the others, as many as were kept.
+    again: Vec<u64>,
 }
 
 /// A line of a case file.
@@ -263,6 +289,15 @@ impl Document {
             duration_ms: summary
                 .map_or_else(|| sum(|result| result.duration_ms), |summary| summary.duration_ms),
             waited_ms: summary.map_or_else(|| sum(|result| result.waited_ms), |summary| summary.waited_ms),
+            negatives: run
+                .negatives()
+                .iter()
+                .flat_map(|(side, classes)| {
+                    classes
+                        .iter()
+                        .map(|(class, reactions)| NegativeClass::of(side, class, *reactions))
+                })
+                .collect(),
             notes: run.notes.clone(),
             cases: run.in_order().into_iter().map(Case::of).collect(),
             not_run: run.not_run().into_iter().map(NotRun::of).collect(),
@@ -319,6 +354,27 @@ impl Case {
     }
 }
 
+impl NegativeClass {
+    fn of(side: &str, class: &str, reactions: Reactions) -> Self {
+        let Reactions {
+            sent,
+            handled,
+            tolerated,
+            miscoded,
+            mishandled,
+        } = reactions;
+        Self {
+            tests: side.to_owned(),
+            class: class.to_owned(),
+            sent,
+            handled,
+            tolerated,
+            miscoded,
+            mishandled,
+        }
+    }
+}
+
 impl Found {
     fn of(finding: &Finding) -> Self {
         Self {
@@ -345,6 +401,8 @@ impl Found {
                     value: value.clone(),
                 })
                 .collect(),
+            count: finding.count,
+            again: finding.again.clone(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use plugfest_judge::{CaseResult, Finding, Verdict};
 
-use crate::run::{Colour, Run, colour, deciding, reason};
+use crate::run::{Colour, Run, all_of, colour, deciding, handled, reason};
 use crate::sequence::{around, sequence};
 use crate::text::{counted, cut, duration, one_line, visible};
 
@@ -22,6 +22,7 @@ pub(crate) fn render(run: &Run) -> String {
     let mut out = String::new();
     let results = run.in_order();
     head(&mut out, run);
+    negatives(&mut out, run);
     let notable: Vec<&CaseResult> = results
         .iter()
         .copied()
@@ -88,6 +89,32 @@ fn head(out: &mut String, run: &Run) {
     }
     for note in &run.notes {
         let _ = writeln!(out, "> {}\n", md(note));
+    }
+}
+
+/// What became of the frames that were wrong on purpose, by class of mistake.
+fn negatives(out: &mut String, run: &Run) {
+    for (side, classes) in run.negatives() {
+        let title = md(&handled(side, all_of(&classes)));
+        let _ = writeln!(out, "<details><summary>{title}</summary>\n");
+        let _ = writeln!(
+            out,
+            "| mistake | sent | handled | tolerated | refused with a code that the edition lacks | mishandled |"
+        );
+        let _ = writeln!(out, "| --- | ---: | ---: | ---: | ---: | ---: |");
+        for (class, it) in &classes {
+            let _ = writeln!(
+                out,
+                "| {} | {} | {} | {} | {} | {} |",
+                md(class),
+                it.sent,
+                it.handled,
+                it.tolerated,
+                it.miscoded,
+                it.mishandled
+            );
+        }
+        let _ = writeln!(out, "\n</details>\n");
     }
 }
 

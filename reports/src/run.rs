@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use plugfest_judge::{CaseKey, CaseResult, Finding, Plan, PlannedCase, RunEvent, RunSummary, Verdict};
+use plugfest_judge::{
+    CaseKey, CaseResult, Finding, Negatives, Plan, PlannedCase, Reactions, RunEvent, RunSummary, Verdict,
+};
 
 /// All that was heard of a run.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +65,19 @@ impl Run {
             *counts.entry(result.verdict.as_str()).or_default() += 1;
         }
         counts
+    }
+
+    /// What became of the frames that were wrong on purpose, by the side that got them and the class of mistake; empty
+    /// where no case sent any.
+    pub fn negatives(&self) -> BTreeMap<&str, Negatives> {
+        let mut sides: BTreeMap<&str, Negatives> = BTreeMap::new();
+        for result in &self.results {
+            for (class, reactions) in &result.negatives {
+                let side = sides.entry(result.planned.key.tests.as_str()).or_default();
+                side.entry(class.clone()).or_default().add(*reactions);
+            }
+        }
+        sides
     }
 
     /// The verdict of the run: as it was said at its end, else the worst so far.
@@ -133,4 +148,34 @@ pub(crate) fn reason(result: &CaseResult) -> String {
         return format!("an expected failure did not fail: {unexpected}");
     }
     result.verdict.to_string()
+}
+
+/// The sum over all classes of mistake.
+pub(crate) fn all_of(negatives: &Negatives) -> Reactions {
+    let mut all = Reactions::default();
+    negatives.values().for_each(|reactions| all.add(*reactions));
+    all
+}
+
+/// `n of m negatives handled`, and what became of the others.
+pub(crate) fn handled(side: &str, reactions: Reactions) -> String {
+    let Reactions {
+        sent,
+        handled,
+        tolerated,
+        miscoded,
+        mishandled,
+    } = reactions;
+    let share = u64::from(handled) * 100 / u64::from(sent.max(1));
+    let mut text = format!("{side}: {handled} of {sent} negatives handled ({share} %)");
+    for (n, what) in [
+        (tolerated, "tolerated"),
+        (miscoded, "refused with a code that the edition lacks"),
+        (mishandled, "mishandled"),
+    ] {
+        if n > 0 {
+            text.push_str(&format!(", {n} {what}"));
+        }
+    }
+    text
 }

@@ -140,6 +140,8 @@ mod tests {
             event,
             line: None,
             parts: Vec::new(),
+            count: 1,
+            again: Vec::new(),
         }
     }
 

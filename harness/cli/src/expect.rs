@@ -113,6 +113,8 @@ mod tests {
             event: None,
             line: None,
             parts: Vec::new(),
+            count: 1,
+            again: Vec::new(),
         }
     }
 
@@ -142,6 +144,7 @@ mod tests {
             unexpected_pass: Vec::new(),
             lines_met: 1,
             checks: 0,
+            negatives: plugfest_judge::Negatives::default(),
             duration_ms: 0,
             waited_ms: 0,
             started: Timestamp::from_secs(0),

@@ -76,4 +76,35 @@ pub struct Finding {
     pub line: Option<LineRef>,
     /// For a failed `check`: each part of the expression with its value.
     pub parts: Vec<(String, String)>,
+    /// How often the like of it was found, this one included: one fault is one finding.
+    #[serde(default = "once")]
+    pub count: u32,
+    /// Sequence numbers of the events of the others, as many as are kept.
+    #[serde(default)]
+    pub again: Vec<u64>,
+}
+
+/// Events kept of findings that are like another one.
+const MOST_AGAIN: usize = 50;
+
+fn once() -> u32 {
+    1
+}
+
+impl Finding {
+    /// True for two findings of one fault: the same rule at the same clause says it of the same place, or in the same
+    /// words where there is no place.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let same = self.rule == other.rule && self.level == other.level && self.clause == other.clause;
+        let place = self.pointer == other.pointer && self.line == other.line;
+        same && place && (self.pointer.is_some() || self.message == other.message)
+    }
+
+    /// Takes in another finding that is like this one.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+        if self.again.len() < MOST_AGAIN {
+            self.again.extend(other.event);
+        }
+    }
 }

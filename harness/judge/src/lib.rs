@@ -16,6 +16,7 @@ pub mod rules;
 mod run_event;
 mod script;
 mod session;
+mod tally;
 mod verdict;
 mod watch;
 
@@ -32,5 +33,6 @@ pub use rule::{AnswerSeen, Context, Findings, Rule, RuleInfo, Seen, Wants};
 pub use run_event::{CaseKey, CaseResult, ExpectedFinding, Plan, PlannedCase, Row, RunEvent, RunSummary};
 pub use script::Script;
 pub use session::{Outcome, Session, SessionError, judge};
+pub use tally::{Negatives, Reactions};
 pub use verdict::Verdict;
 pub use watch::{Listener, Watch};

@@ -252,6 +252,8 @@ impl Findings {
             event: Some(self.seq),
             line: None,
             parts: Vec::new(),
+            count: 1,
+            again: Vec::new(),
         });
         self.found.last_mut().expect("one was pushed in the line above")
     }

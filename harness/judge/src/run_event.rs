@@ -7,6 +7,7 @@ use plugfest_protocol::{Json, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, LineRef};
+use crate::tally::Negatives;
 use crate::verdict::Verdict;
 
 /// One event of a run.
@@ -149,6 +150,8 @@ pub struct CaseResult {
     pub lines_met: u32,
     /// How many `check`s were evaluated.
     pub checks: u32,
+    /// What became of the frames that were wrong on purpose.
+    pub negatives: Negatives,
     /// How long it took, in milliseconds of the run's clock.
     pub duration_ms: u64,
     /// How much of that was waiting that the standard or the DUT imposes.

@@ -16,6 +16,7 @@ use crate::finding::Finding;
 use crate::rows::Rows;
 use crate::run_event::Row;
 use crate::script::Script;
+use crate::tally::{Negatives, Tally};
 use crate::verdict::Verdict;
 use crate::watch::Watch;
 
@@ -48,6 +49,7 @@ pub struct Session {
     findings: Vec<Finding>,
     aftermath: Vec<Finding>,
     dropped: BTreeMap<String, u32>,
+    tally: Tally,
     ended: bool,
     interrupted: bool,
     began: Timestamp,
@@ -69,6 +71,8 @@ pub struct Outcome {
     pub lines: Vec<LineMet>,
     /// `check`s that were evaluated.
     pub checks: u32,
+    /// What became of the frames that were wrong on purpose.
+    pub negatives: Negatives,
     /// Messages that no line claimed.
     pub unclaimed: Vec<u64>,
     /// Choices made for the played side.
@@ -113,6 +117,7 @@ impl Session {
             findings: Vec::new(),
             aftermath: Vec::new(),
             dropped: BTreeMap::new(),
+            tally: Tally::default(),
             ended: false,
             interrupted: false,
             began: at,
@@ -141,18 +146,27 @@ impl Session {
             .as_ref()
             .map_or(Stage::Body, Conversation::stage);
         for finding in found {
+            self.tally.found(self.watch.edition(), event, &finding);
             self.keep(finding, stage);
         }
         let Some(conversation) = &mut self.conversation else {
             return Vec::new();
         };
+        if conversation.was_raw(event.seq) {
+            self.tally.sent(self.watch.edition(), self.watch.dut(), event);
+        }
         if let What::Stage { .. } = event.what {
             conversation.stage_began(event.at, self.watch.facts());
         }
         let ledger = self.watch.ledger();
         let linked = !ledger.links().is_empty();
         let open = ledger.open().count();
-        conversation.event(event, linked, open, self.watch.facts())
+        let running = conversation.failing().is_none();
+        let commands = conversation.event(event, linked, open, self.watch.facts());
+        if running && let Some(failing) = conversation.failing() {
+            self.tally.found(self.watch.edition(), event, failing);
+        }
+        commands
     }
 
     /// When it wants a [`What::Tick`] at the latest.
@@ -197,6 +211,9 @@ impl Session {
             findings.extend(told.ended.iter().cloned());
         }
         findings.sort_by_key(|f| f.event);
+        for finding in findings.iter_mut().filter(|finding| finding.count > 1) {
+            finding.message = format!("{} ({} more like it)", finding.message, finding.count - 1);
+        }
         for (rule, count) in &self.dropped {
             if let Some(last) = findings.iter_mut().rev().find(|f| f.rule == *rule) {
                 last.message = format!("{} (and {count} more)", last.message);
@@ -223,6 +240,7 @@ impl Session {
             findings,
             aftermath,
             checks: told.checks,
+            negatives: self.tally.told(),
             unclaimed: told.unclaimed,
             choices: told.choices,
             duration_ms: millis(self.now.since(self.began)),
@@ -240,7 +258,9 @@ impl Session {
         } else {
             &mut self.findings
         };
-        if into.iter().filter(|f| f.rule == finding.rule).count() >= MAX_FINDINGS {
+        if let Some(like) = into.iter_mut().find(|kept| kept.is_like(&finding)) {
+            like.absorb(&finding);
+        } else if into.iter().filter(|f| f.rule == finding.rule).count() >= MAX_FINDINGS {
             *self.dropped.entry(finding.rule).or_default() += 1;
         } else {
             into.push(finding);

@@ -10,12 +10,14 @@ use std::time::Duration;
 use plugfest_judge::{Command, Outcome, Session, Verdict, judge};
 use plugfest_protocol::{Json, Timestamp};
 use plugfest_trace::{
-    CaseSource, Cause, Data, Event, OpenConnection, Party, Premise, SCHEMA, SourceFile, What,
+    CaseSource, Cause, Data, Event, Head, OpenConnection, Party, Premise, SCHEMA, SourceFile, What,
 };
 
 /// A trace that is written event by event.
 struct Scribe {
     at: Timestamp,
+    /// The connection over which frames go.
+    conn: u32,
     events: Vec<Event>,
 }
 
@@ -61,6 +63,7 @@ impl Scribe {
         };
         let mut scribe = Self {
             at: Timestamp::parse("2026-03-01T12:00:00Z").unwrap(),
+            conn: 1,
             events: Vec::new(),
         };
         scribe.add(What::Premise(Box::new(premise)));
@@ -92,7 +95,7 @@ impl Scribe {
 
     fn frame(mut self, from: Party, text: &str) -> Self {
         self.add(What::Frame {
-            conn: 1,
+            conn: self.conn,
             from,
             opcode: 1,
             data: Data::Text {
@@ -110,6 +113,32 @@ impl Scribe {
 
     fn us(self, text: &str) -> Self {
         self.frame(Party::Us, text)
+    }
+
+    /// The DUT hangs up, and comes back over the next connection.
+    fn hangs_up(mut self) -> Self {
+        self.add(What::Closed {
+            conn: self.conn,
+            by: Party::Dut,
+            how: "eof".to_owned(),
+        });
+        self.conn += 1;
+        let head = |line: &str| Head {
+            line: line.to_owned(),
+            headers: vec![("Sec-WebSocket-Protocol".to_owned(), "ocpp1.6".to_owned())],
+        };
+        self = self.wait(1);
+        self.add(What::Opened {
+            conn: self.conn,
+            identity: "CP-1".to_owned(),
+            by: Party::Dut,
+            request: head("GET /CP-1 HTTP/1.1"),
+            response: head("HTTP/1.1 101 Switching Protocols"),
+            subprotocol: Some("ocpp1.6".to_owned()),
+            flaws: Vec::new(),
+            security: None,
+        });
+        self
     }
 
     /// The story is over: `finally`, the probe, the end.
@@ -377,4 +406,89 @@ fn a_line_of_ours_that_is_due_later_than_a_reboot_takes_is_not_given_up_when_its
         .over();
     assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.reason);
     assert_eq!(of_lines(&outcome), []);
+}
+
+#[test]
+fn what_went_down_with_the_connection_that_a_raw_frame_cost_is_said_again() {
+    let story = "  raw csms '[2]'\n  csms: ClearCache {}\n  station: => { status: Accepted }\n";
+    let again = CLEAR.0.replace("[2,\"", "[2,\"again-");
+    let answer = CLEAR.1.replace("[3,\"", "[3,\"again-");
+    let outcome = Scribe::of("station", story)
+        .us("[2]")
+        .us(CLEAR.0)
+        .hangs_up()
+        .us(&again)
+        .dut(&answer)
+        .over();
+    let rules: Vec<_> = outcome.findings.iter().map(|f| f.rule.as_str()).collect();
+    assert_eq!(rules, ["liveness/closed-after-frame"]);
+    assert_eq!(
+        outcome.lines.len(),
+        1,
+        "the line below was met over the new connection"
+    );
+    let reactions = outcome.negatives.get("bad-arity").copied().unwrap();
+    assert_eq!(
+        (reactions.sent, reactions.handled, reactions.mishandled),
+        (1, 0, 1)
+    );
+
+    // A connection that no frame of ours was to cost is a fault that ends the story.
+    let plain = "  csms: ClearCache {}\n  station: => { status: Accepted }\n";
+    let outcome = Scribe::of("station", plain)
+        .us(CLEAR.0)
+        .hangs_up()
+        .wait(31)
+        .tick()
+        .over();
+    assert_eq!(of_lines(&outcome).len(), 1, "{:?}", outcome.findings);
+}
+
+#[test]
+fn one_fault_is_one_finding_with_a_count_and_each_frame_is_tallied() {
+    let story = "  raw csms '[2,\"<id>\",\"ClearCache\",{\"a\":1}]'\n  raw csms '[2,\"<id>\",\"ClearCache\",{\"a\":2}]'\n  raw csms '[2,\"<id>\",\"ClearCache\",{\"a\":3}]'\n  raw csms '[2,\"<id>\",\"NoSuchAction\",{}]'\n  csms: ClearCache {}\n  station: => { status: Accepted }\n";
+    let wrong = |n: u32| format!(r#"[2,"w{n}","ClearCache",{{"a":{n}}}]"#);
+    let outcome = Scribe::of("station", story)
+        .us(&wrong(1))
+        .dut(r#"[4,"w1","FormatViolation","",{}]"#)
+        .us(&wrong(2))
+        .dut(r#"[4,"w2","FormatViolation","",{}]"#)
+        .us(&wrong(3))
+        .dut(r#"[3,"w3",{"status":"Accepted"}]"#)
+        .us(r#"[2,"w4","NoSuchAction",{}]"#)
+        .dut(r#"[4,"w4","NotImplemented","",{}]"#)
+        .us(CLEAR.0)
+        .dut(CLEAR.1)
+        .over();
+    let found: Vec<_> = outcome
+        .findings
+        .iter()
+        .map(|f| (f.rule.as_str(), f.count, f.again.len()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("frame/code-legacy-spelling", 2, 1),
+            ("answers/invalid-accepted", 1, 0)
+        ]
+    );
+    assert!(
+        outcome.findings[0].message.ends_with("(1 more like it)"),
+        "{}",
+        outcome.findings[0].message
+    );
+    assert_eq!(outcome.findings[1].pointer.as_deref(), Some("/a"));
+    let extra = outcome.negatives.get("unknown-property").copied().unwrap();
+    assert_eq!(
+        (
+            extra.sent,
+            extra.handled,
+            extra.tolerated,
+            extra.miscoded,
+            extra.mishandled
+        ),
+        (3, 0, 1, 2, 0)
+    );
+    let unknown = outcome.negatives.get("unknown-action").copied().unwrap();
+    assert_eq!((unknown.sent, unknown.handled), (1, 1));
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use plugfest_case::ir::{Kind, Stmt};
 use plugfest_case::{Library, Loaded, pics};
-use plugfest_judge::{CaseKey, CaseResult, Outcome, PlannedCase, RunEvent, Verdict};
+use plugfest_judge::{CaseKey, CaseResult, Negatives, Outcome, PlannedCase, RunEvent, Verdict};
 use plugfest_protocol::{Edition, Json};
 use plugfest_trace::Marker;
 
@@ -333,6 +333,7 @@ pub fn passed_over(
         unexpected_pass: Vec::new(),
         lines_met: 0,
         checks: 0,
+        negatives: Negatives::default(),
         duration_ms: 0,
         waited_ms: 0,
         started,
@@ -378,6 +379,7 @@ fn result_of(job: &Job<'_>, outcome: &Outcome, trace: Option<PathBuf>) -> CaseRe
         unexpected_pass: Vec::new(),
         lines_met: u32::try_from(outcome.lines.len()).unwrap_or(u32::MAX),
         checks: outcome.checks,
+        negatives: outcome.negatives.clone(),
         duration_ms: outcome.duration_ms,
         waited_ms: outcome.waited_ms,
         started: outcome.started,

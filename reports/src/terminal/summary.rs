@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use plugfest_judge::Verdict;
 
 use crate::exit;
-use crate::run::{Colour, Run, colour, reason};
+use crate::run::{Colour, Run, all_of, colour, handled, reason};
 use crate::terminal::paint::Paint;
 use crate::text::{counted, cut, duration, one_line};
 
@@ -78,6 +78,7 @@ pub(super) fn text(run: &Run, paint: Paint) -> String {
         let by = one_line(run.interrupted.as_deref().unwrap_or("something unknown"));
         let _ = writeln!(out, "broken off by {by}: {missing} not run");
     }
+    negatives(&mut out, run);
     let share = (summary.waited_ms * 100)
         .checked_div(summary.duration_ms)
         .map_or(0, |share| share.min(100));
@@ -97,6 +98,16 @@ pub(super) fn text(run: &Run, paint: Paint) -> String {
         let _ = writeln!(out, "{}", paint.dim(&format!("exit {}: {why}", summary.exit)));
     }
     out
+}
+
+/// What became of the frames that were wrong on purpose; the classes of which not all were handled.
+fn negatives(out: &mut String, run: &Run) {
+    for (side, classes) in run.negatives() {
+        let _ = writeln!(out, "{}", one_line(&handled(side, all_of(&classes))));
+        for (class, it) in classes.iter().filter(|(_, it)| it.handled < it.sent) {
+            let _ = writeln!(out, "  {}", one_line(&handled(class, *it)));
+        }
+    }
 }
 
 /// Counts per functional block, where there are several.

@@ -135,6 +135,7 @@ fn case_result(planned: PlannedCase, outcome: Outcome, path: &Path) -> CaseResul
         unexpected_pass: Vec::new(),
         lines_met: outcome.lines.len() as u32,
         checks: outcome.checks,
+        negatives: outcome.negatives,
         duration_ms: outcome.duration_ms,
         waited_ms: outcome.waited_ms,
         started: outcome.started,

@@ -59,6 +59,8 @@ pub(super) struct Cx {
     pub(super) linked: bool,
     /// The story asked for the connection to go.
     pub(super) away_asked: bool,
+    /// The connection over which the latest `raw` line went out.
+    pub(super) raw_on: Option<u32>,
     /// CALLs of ours that a branch below answers, by link.
     pub(super) links: BTreeMap<u32, (u32, String)>,
     link_count: u32,
@@ -102,6 +104,7 @@ impl Cx {
             checks: 0,
             linked: false,
             away_asked: false,
+            raw_on: None,
             links: BTreeMap::new(),
             link_count: 0,
             named: BTreeMap::new(),
@@ -251,6 +254,8 @@ impl Cx {
             event: Some(self.seq),
             line: self.line(item),
             parts: Vec::new(),
+            count: 1,
+            again: Vec::new(),
         }
     }
 

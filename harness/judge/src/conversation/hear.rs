@@ -237,6 +237,11 @@ impl Conversation {
             What::Link { .. } => {
                 self.seq.linked(&mut self.cx);
             }
+            What::Closed {
+                conn,
+                by: plugfest_trace::Party::Dut,
+                ..
+            } => self.seq.hung_up(*conn, &self.cx),
             What::Opened {
                 identity,
                 subprotocol,

@@ -229,6 +229,18 @@ impl Conversation {
         self.stage
     }
 
+    /// Whether the event of this number is what a `raw` line sent.
+    pub(crate) fn was_raw(&self, seq: u64) -> bool {
+        self.raw == Some(seq)
+    }
+
+    /// What ended the story before its time.
+    pub(crate) fn failing(&self) -> Option<&Finding> {
+        self.ended
+            .as_ref()
+            .or_else(|| self.cx.failure.as_ref().map(|failure| &failure.finding))
+    }
+
     /// What there is to say.
     pub(crate) fn told(&self) -> Told {
         let body_done = self.stage > Stage::Body && self.ended.is_none();

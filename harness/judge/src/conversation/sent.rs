@@ -37,6 +37,16 @@ impl Seq {
             .any(|i| self.items[i].open() && self.items[i].replied(conn, id, action, payload, cx))
     }
 
+    /// The DUT ended a connection. What a wrong frame of ours did to it is one fault: a CALL of ours that went down with
+    /// that connection is said again over the next one, and no answer is waited for any more.
+    pub(super) fn hung_up(&mut self, conn: u32, cx: &Cx) {
+        for i in self.phase..self.next {
+            if self.items[i].open() {
+                self.items[i].hung_up(conn, cx);
+            }
+        }
+    }
+
     /// A link operation of ours was done.
     pub(super) fn linked(&mut self, cx: &mut Cx) -> bool {
         (self.phase..self.next).any(|i| self.items[i].open() && self.items[i].linked(cx))
@@ -109,6 +119,29 @@ impl Item {
         }
     }
 
+    fn hung_up(&mut self, conn: u32, cx: &Cx) {
+        let now = cx.now();
+        match &mut self.node {
+            Node::Raw(raw)
+                if raw.answers.is_empty() && raw.sent.as_ref().is_some_and(|sent| sent.0 == conn) =>
+            {
+                self.finish(now);
+            }
+            Node::Send(send)
+                if cx.raw_on == Some(conn) && send.sent.as_ref().is_some_and(|sent| sent.0 == conn) =>
+            {
+                send.sent = None;
+                send.sending = Sending::Until(now);
+                self.armed = Some(now);
+            }
+            node => {
+                for seq in inner(node) {
+                    seq.hung_up(conn, cx);
+                }
+            }
+        }
+    }
+
     fn raw_sent(&mut self, conn: u32, text: Option<&str>, cx: &mut Cx) -> bool {
         let now = cx.now();
         let Node::Raw(raw) = &mut self.node else {
@@ -130,6 +163,7 @@ impl Item {
         }
         raw.sending = Sending::Done;
         raw.sent = Some((conn, id, now));
+        cx.raw_on = Some(conn);
         let over = raw.answers.is_empty() && !raw.waits;
         bind_message(cx, self, &Json::Object(plugfest_protocol::Object::new()), now);
         if over {

@@ -38,6 +38,8 @@ impl Conversation {
             event: Some(self.cx.seq),
             line: self.cx.line_at(0, self.cx.story.case.head.start),
             parts: Vec::new(),
+            count: 1,
+            again: Vec::new(),
         };
         self.cx.failure.get_or_insert(context::Failure { finding });
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use plugfest_protocol::{
-    Edition, Fault, Frame, FrameFlawKind, Json, Part, Role, Severity, Violation, ViolationClass, expected,
-    validate,
+    Edition, Fault, Frame, FrameFlawKind, Json, Part, Role, Severity, Timestamp, Violation, ViolationClass,
+    expected, validate,
 };
 use plugfest_trace::{Cause, Party, What};
 
@@ -59,8 +59,8 @@ pub(super) static RULES: &[Entry] = &[
         editions: OCPP16,
         explain: "A request whose content does not meet the requirements for a proper message is answered with a \
                   CALLERROR, not with a CALLRESULT: a CALLRESULT tells the sender that all was well. Overlong strings \
-                  and unknown members are often tolerated on purpose; accepting them is a warning. What the documents \
-                  disagree on (a member twice, an integer written as 1.0) is not judged. Values that only the text of the standard forbids (connector 0 for a remote \
+                  and unknown members are often tolerated on purpose; accepting them is a warning, as is a blank between date \
+                  and time, on which ISO 8601 and RFC 3339 differ. What the documents disagree on (a member twice, an integer written as 1.0) is not judged. Values that only the text of the standard forbids (connector 0 for a remote \
                   start) may be refused in a regular response and are not judged here.",
     }),
     Entry::both::<ForbiddenAccepted>(RuleInfo {
@@ -334,30 +334,47 @@ impl Check for InvalidAccepted {
                 );
             }
             Sent::Wrong(found) => {
-                let weight = |v: &Violation| match v.class {
-                    _ if v.severity == Severity::Contested => 0,
-                    ViolationClass::SpecOnly => 0,
-                    ViolationClass::TooLong
-                    | ViolationClass::UnknownProperty
-                    | ViolationClass::DuplicateKey => 1,
-                    _ => 2,
-                };
                 let Some(worst) = found.iter().max_by_key(|v| weight(v)).filter(|v| weight(v) > 0) else {
                     return;
                 };
                 let code =
                     expected(context.edition, Fault::Violation(worst.class)).map_or("…", |e| e.preferred);
-                let message = format!("an invalid {} was accepted: {worst}", call.action);
+                let message = format!("an invalid {} got a regular response: {worst}", call.action);
                 let finding = out.add(
                     message,
                     format!("CALLERROR {code}"),
                     format!("CALLRESULT {}", short(&payload.to_string())),
                 );
+                finding.at(worst.pointer.as_str());
                 if weight(worst) == 1 {
                     finding.level(Level::Advisory);
                 }
+                if is_spaced(worst, &call.payload) {
+                    finding
+                        .level(Level::Contested)
+                        .clause("OCPP-1.6 3.15, RFC 3339 5.6");
+                }
             }
         }
+    }
+}
+
+/// True for a date and a time with a blank between them: OCPP-1.6 3.15 asks for ISO 8601, which has a T there; the
+/// `date-time` of the schema is that of RFC 3339 5.6, which leaves the choice to applications.
+fn is_spaced(violation: &Violation, payload: &Json) -> bool {
+    let text = payload.pointer(&violation.pointer).and_then(Json::as_str);
+    violation.class == ViolationClass::BadDateTime
+        && text
+            .is_some_and(|text| text.contains(' ') && Timestamp::parse(&text.replacen(' ', "T", 1)).is_ok())
+}
+
+/// How ill it is to accept a violation: 0 where that is not judged, 1 where it is often tolerated on purpose, 2 else.
+pub(crate) fn weight(violation: &Violation) -> u8 {
+    match violation.class {
+        _ if violation.severity == Severity::Contested => 0,
+        ViolationClass::SpecOnly => 0,
+        ViolationClass::TooLong | ViolationClass::UnknownProperty | ViolationClass::DuplicateKey => 1,
+        _ => 2,
     }
 }
 
@@ -514,11 +531,12 @@ impl Check for ErrorCode {
         match sent(context, &call.action, &call.payload) {
             Sent::Fine => {}
             Sent::UnknownAction => {
-                let message = format!(
-                    "an unknown action was refused with another code: {}",
-                    short(&call.action)
+                let actual = format!("CALLERROR {code} to {}", short(&call.action));
+                out.add(
+                    "an unknown action was refused with another code",
+                    "CALLERROR NotImplemented",
+                    actual,
                 );
-                out.add(message, "CALLERROR NotImplemented", format!("CALLERROR {code}"));
             }
             Sent::Wrong(found) => {
                 let [only] = found.as_slice() else { return };

@@ -86,8 +86,7 @@ pub(super) static RULES: &[Entry] = &[
         level: Level::Must,
         editions: OCPP16,
         explain: "Values out of range or in the wrong format are answered with Rejected. Judged for standard keys: text, \
-                  fractions and numbers beyond 32 bits for an integer, negative numbers where the key counts or measures, \
-                  anything but true and false for a boolean, and what is no measurand in a list of \
+                  fractions for an integer, negative numbers where the key counts or measures, anything but true and false for a boolean, and what is no measurand in a list of \
                   measurands (OCPP-1.6 3.16.4).",
     }),
     Entry::station::<UnknownAccepted>(RuleInfo {
@@ -286,7 +285,12 @@ impl Check for Required {
 fn is_of(key: &ConfigKey, value: &str) -> bool {
     match key.ty {
         ConfigType::Bool => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
-        ConfigType::Int => value.trim().parse::<i32>().is_ok(),
+        // How many bits it has is nowhere said.
+        ConfigType::Int => {
+            let value = value.trim();
+            let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
+            !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
+        }
         ConfigType::List | ConfigType::Text => true,
     }
 }

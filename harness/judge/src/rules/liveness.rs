@@ -125,11 +125,10 @@ impl Closed {
             return;
         }
         let how = code.map_or_else(
-            || "the connection ended".to_owned(),
-            |code| format!("close code {code}"),
+            || format!("the connection ended after {}", shown(gap)),
+            |code| format!("close code {code} after {}", shown(gap)),
         );
-        let message = format!("the DUT hung up {} after a message of ours", shown(gap));
-        let finding = out.add(message, "an open connection", how);
+        let finding = out.add("the DUT hung up on a message of ours", "an open connection", how);
         if matches!(code, Some(1001 | 1012)) {
             finding.level(Level::Should);
         }

@@ -29,6 +29,7 @@ mod time;
 mod transaction;
 mod upgrade;
 
+pub(crate) use answers::weight;
 use support::Entry;
 
 /// Every theme's rules. A rule that is not here does not exist.

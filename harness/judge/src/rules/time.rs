@@ -66,7 +66,8 @@ pub(super) static RULES: &[Entry] = &[
         explain: "A station sends a Heartbeat at the interval of the BootNotification response, or of HeartbeatInterval \
                   as set later. Any other message makes it needless, and over WebSocket pings may stand in for it \
                   (OCPP-1.6J 5.3), so that only silence of every kind for more than one and a half intervals is \
-                  judged, as a warning.",
+                  judged, as a warning. While a CALL of the station waits for our answer it must not send another \
+                  (OCPP-1.6J 4.1.1): that time does not count.",
     }),
     Entry::station::<HeartbeatEarly>(RuleInfo {
         id: "time/heartbeat-early",
@@ -275,8 +276,11 @@ struct HeartbeatLate {
 impl Check for HeartbeatLate {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         let last = *self.last.get_or_insert(context.at);
-        let up = context.ledger.link_of(context.identity).is_some();
-        if let Some(interval) = interval(context).filter(|_| up && !self.away.is_excused()) {
+        let link = context.ledger.link_of(context.identity);
+        if link.is_some_and(|conn| context.ledger.open_from(conn, Party::Dut).next().is_some()) {
+            self.last = Some(context.at);
+        } else if let Some(interval) = interval(context).filter(|_| link.is_some() && !self.away.is_excused())
+        {
             let silent = context.at.since(last);
             if silent > interval * 3 / 2 + Duration::from_secs(2) && fact(context, "boot") == Some("Accepted")
             {

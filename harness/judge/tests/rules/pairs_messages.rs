@@ -89,6 +89,15 @@ pub(crate) const PAIRS: &[Pair] = &[
         - dut =! NotImplemented
         + dut => {}"#,
     ),
+    // Some readers take a blank between date and time: a warning, which is a finding all the same.
+    csms(
+        "answers/invalid-accepted",
+        r#"up
+        fact boot "Accepted"
+        us StatusNotification {"connectorId":1,"errorCode":"NoError","status":"Available","timestamp":"2026-03-01 12:00:00Z"}
+        - dut =! FormationViolation
+        + dut => {}"#,
+    ),
     // No object stands for the payload: it is plain all the same which CALL is answered.
     station(
         "answers/invalid-accepted",

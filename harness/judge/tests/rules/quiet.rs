@@ -14,6 +14,27 @@ pub(crate) const TRACES: &[(&str, &str, &str)] = &[
         dut => {"status":"Accepted"}"#,
     ),
     (
+        "a station that waits for our answer must not send a heartbeat meanwhile",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        fact heartbeat 4
+        dut StartTransaction {"connectorId":1,"idTag":"A","meterStart":0,"timestamp":"$now"}
+        wait 9
+        tick
+        us => {"transactionId":7,"idTagInfo":{"status":"Accepted"}}"#,
+    ),
+    (
+        "how many bits an integer has is nowhere said",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        us ChangeConfiguration {"key":"MeterValueSampleInterval","value":"18446744073709551626"}
+        dut => {"status":"Accepted"}
+        us GetConfiguration {"key":["MeterValueSampleInterval"]}
+        dut => {"configurationKey":[{"key":"MeterValueSampleInterval","readonly":false,"value":"18446744073709551626"}]}"#,
+    ),
+    (
         "a list that names a tag twice is no valid request, though its schema lets it pass",
         "station",
         r#"up
