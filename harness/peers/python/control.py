@@ -31,6 +31,18 @@ def spawn(work, pause=0):
     return task
 
 
+async def together(*coroutines):
+    """Ends all of them with the first that fails, and passes its error on. They are cancelled until they end: `wait_for` of
+    Python 3.11 loses a cancellation that comes together with what it waits for."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    while any([task.cancel() for task in tasks]):
+        await asyncio.sleep(0.05)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
+
+
 async def serve(perform):
     """Asks perform(verb, args) for each request; its answer is an outcome such as {"outcome": "done"}."""
     while line := await asyncio.to_thread(sys.stdin.readline):

@@ -6,7 +6,7 @@ import itertools
 import sys
 
 import websockets
-from control import now, serve, spawn
+from control import now, serve, spawn, together
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint as Base, call, call_result
 from ocpp.v16.datatypes import KeyValue, MeterValue, SampledValue
@@ -29,6 +29,7 @@ class Station:
         self.url, self.config, self.messages = url, dict(CONFIGURATION), asyncio.Queue()
         self.link, self.booted, self.tag, self.transaction = None, False, None, None
         self.status, self.operative, self.plugged, self.ended, self.energy = "Available", True, False, False, 0.0
+        self.turn = 0
 
     async def main(self):
         spawn(self.run()), spawn(self.deliver()), spawn(self.meter())
@@ -37,13 +38,12 @@ class Station:
     async def run(self):
         while True:
             try:
-                async with websockets.connect(self.url, subprotocols=["ocpp1.6"]) as socket, asyncio.TaskGroup() as group:
+                async with websockets.connect(self.url, subprotocols=["ocpp1.6"]) as socket:
                     self.link = ChargePoint(self.url.rsplit("/", 1)[1], socket)
                     self.link.station = self
-                    group.create_task(self.link.start())
-                    group.create_task(self.announce())
-            except* Exception as error:
-                print("link:", error.exceptions, file=sys.stderr)
+                    await together(self.link.start(), self.announce())
+            except Exception as error:
+                print("link:", error, file=sys.stderr)
             self.link = None
             await asyncio.sleep(1)
 
@@ -80,8 +80,7 @@ class Station:
         for second in itertools.count(1):
             await asyncio.sleep(1)
             self.energy += POWER_W / 3600 if self.status == "Charging" else 0
-            interval = int(self.config["MeterValueSampleInterval"])
-            if self.transaction and interval and second % interval == 0:
+            if self.transaction and (n := int(self.config["MeterValueSampleInterval"])) and second % n == 0:
                 values = [MeterValue(now(), [SampledValue(str(int(self.energy)))])]
                 self.messages.put_nowait((lambda tx, v=values: call.MeterValues(1, v, tx["id"]), self.transaction))
 
@@ -104,10 +103,10 @@ class Station:
         answer = await self.call(call.Authorize(tag)) if ask else False
         offline = not ask or self.config["LocalAuthorizeOffline"] == "true"
         if answer.id_tag_info["status"] == "Accepted" if answer else offline:
-            self.tag, self.ended = tag, False
+            self.tag, self.ended, self.turn = tag, False, (turn := self.turn + 1)  # 9.1.6: counts from the latest tag
             await self.update()
             await asyncio.sleep(int(self.config["ConnectionTimeOut"]))
-            self.tag = self.tag if self.transaction or self.tag != tag else None
+            self.tag = self.tag if self.transaction or self.turn != turn else None
             await self.update()
 
     async def stop(self, reason, tag=None):
@@ -179,7 +178,8 @@ class ChargePoint(Base):
         return call_result.RemoteStartTransaction("Accepted" if free else "Rejected")
 
     @on("RemoteStopTransaction")
-    def on_remote_stop(self, transaction_id):
+    async def on_remote_stop(self, transaction_id):
+        await asyncio.sleep(0.2)  # 5.12: the library may still be checking the StartTransaction.conf that came before
         if runs := (self.station.transaction or {}).get("id") == transaction_id:
             spawn(self.station.stop("Remote"), pause=0.1)
         return call_result.RemoteStopTransaction("Accepted" if runs else "Rejected")

@@ -22,6 +22,9 @@ pub(super) struct Form {
     /// Values of payloads that do no harm, by action and field.
     #[serde(default)]
     pub(super) payload: BTreeMap<String, toml::Table>,
+    /// Actions that do harm with whatever payload: no mistake is made in them that a receiver may take for none.
+    #[serde(default)]
+    pub(super) harmful: Vec<String>,
     pub(super) actions: Actions,
     #[serde(default)]
     pub(super) frames: Vec<Frames>,

@@ -1,6 +1,6 @@
 //! The cases of the family as text.
 
-use plugfest_protocol::{Action, Edition, Frame, Json, Part, Role};
+use plugfest_protocol::{Action, Edition, Frame, Json, Part, Role, ViolationClass};
 use rayon::prelude::*;
 
 use super::form::{Form, Frames, Receiver};
@@ -27,7 +27,8 @@ pub(crate) fn sources(file: &Source) -> Result<Vec<Source>, Box<Diagnostic>> {
     };
     let edition = Edition::by_name(&form.protocol)
         .ok_or_else(|| wrong(format!("there is no catalogue of {}", form.protocol)))?;
-    if let Some(unknown) = form.payload.keys().find(|name| edition.action(name).is_none()) {
+    let mut named = form.payload.keys().chain(&form.harmful);
+    if let Some(unknown) = named.find(|name| edition.action(name).is_none()) {
         return Err(wrong(format!("{} has no action `{unknown}`", form.protocol)));
     }
     let folder = file.path.strip_suffix(super::FILE).unwrap_or_default();
@@ -81,7 +82,10 @@ impl Family<'_> {
 
     /// An action with every mistake.
     fn action(&self, action: &Action) -> (String, String) {
-        let found = mistakes(self.edition, action, self.form.payload.get(&action.name));
+        let mut found = mistakes(self.edition, action, self.form.payload.get(&action.name));
+        if self.form.harmful.contains(&action.name) {
+            found.retain(|mistake| !is_often_taken(mistake.class));
+        }
         let lines = found.iter().map(|mistake| {
             let place = if mistake.pointer.is_empty() {
                 String::new()
@@ -196,6 +200,12 @@ impl Family<'_> {
         text.push_str("end\n");
         text
     }
+}
+
+/// True for mistakes that many receivers overlook.
+fn is_often_taken(class: ViolationClass) -> bool {
+    use ViolationClass::{DuplicateKey, IntegerSpelling, TooLong, UnknownProperty};
+    matches!(class, DuplicateKey | IntegerSpelling | TooLong | UnknownProperty)
 }
 
 /// A line of a case in the layout of `plugfest fmt`.
