@@ -27,7 +27,7 @@ OUT = ROOT / "target" / "peers" / "out"
 PEERS = ["python-csms", "python-station", "node-csms", "rust-station"]
 CI = ["python-csms", "node-csms", "python-station"]
 # A station plays one case after the other and waits far more than it works, so that several of it share the cases.
-SHARDS = {"python-station": 3, "rust-station": 3}
+SHARDS = {"python-station": 3}
 DOCS = ROOT / "docs" / "peers.md"
 # Everything of DOCS from here on is written by `--docs`.
 GENERATED = "<!-- From here on written by `harness/peers/run.py --docs`. -->\n"
@@ -47,8 +47,8 @@ BLOCKED = {
         """
         cache/clear-local cache/clear-remote cache/local-start cache/remote-start meter-values/clock-aligned
         meter-values/sampled offline/meter-values offline/stop power/cut remote/start-while-charging remote/stop
-        remote/stop-unknown reset/hard-charging reset/soft-charging stop/ev-side-goes-on stop/ev-side-stays-locked
-        stop/ev-side-unlocks stop/same-tag unlock/charging
+        offline/comes-back remote/stop-unknown reset/hard-charging reset/soft-charging stop/ev-side-goes-on
+        stop/ev-side-stays-locked stop/ev-side-unlocks stop/same-tag unlock/charging
         """.split(),
         CHARGING,
     ),
