@@ -18,8 +18,6 @@ mod whole_hostile;
 mod whole_judge;
 #[path = "whole_killed.rs"]
 mod whole_killed;
-#[path = "whole_negatives.rs"]
-mod whole_negatives;
 #[path = "whole_office.rs"]
 mod whole_office;
 #[path = "whole_secrets.rs"]
