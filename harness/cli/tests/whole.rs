@@ -12,8 +12,6 @@ mod peer;
 mod support;
 #[path = "whole_ends.rs"]
 mod whole_ends;
-#[path = "whole_hostile.rs"]
-mod whole_hostile;
 #[path = "whole_judge.rs"]
 mod whole_judge;
 #[path = "whole_killed.rs"]
@@ -24,3 +22,5 @@ mod whole_office;
 mod whole_secrets;
 #[path = "whole_verdicts.rs"]
 mod whole_verdicts;
+#[path = "whole_zoo.rs"]
+mod whole_zoo;

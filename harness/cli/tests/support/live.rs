@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use crate::support::{Desk, Ran};
 
+/// How long it is between two looks at a process that says nothing.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// A process of ours that runs. It is killed, by its own id, where it is left behind.
 pub(crate) struct Live {
     child: Child,
@@ -18,6 +21,8 @@ pub(crate) struct Live {
     out: String,
     err: String,
     ends: Timestamp,
+    /// The most memory that it was seen to hold, in KiB.
+    peak: u64,
 }
 
 enum Said {
@@ -47,6 +52,7 @@ impl Live {
             out: String::new(),
             err: String::new(),
             ends: Clock::real().now() + limit,
+            peak: 0,
         }
     }
 
@@ -80,36 +86,55 @@ impl Live {
 
     /// Waits for its end.
     #[track_caller]
-    pub(crate) fn ends(mut self) -> Ran {
+    pub(crate) fn ends(self) -> Ran {
+        self.ends_measured().0
+    }
+
+    /// Waits for its end, and gives the most memory that it was seen to hold, in KiB; 0 where the system does not tell.
+    #[track_caller]
+    pub(crate) fn ends_measured(mut self) -> (Ran, u64) {
         while self.next().is_some() {}
         let code = self.child.wait().unwrap().code();
-        Ran {
+        let ran = Ran {
             code,
             out: std::mem::take(&mut self.out),
             err: std::mem::take(&mut self.err),
-        }
+        };
+        (ran, self.peak)
+    }
+
+    /// The system counts the peak itself; the last look before the end is what is left to be had.
+    fn measure(&mut self) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        self.peak = self.peak.max(peak.unwrap_or(0));
     }
 
     /// The next line; `None` where both streams have ended.
     #[track_caller]
     fn next(&mut self) -> Option<String> {
-        let now = Clock::real().now();
-        let left = if now < self.ends {
-            self.ends.since(now)
-        } else {
-            Duration::ZERO
-        };
-        match self.said.recv_timeout(left) {
-            Ok(Said::Out(line)) => {
-                self.out.push_str(&line);
-                Some(line)
+        loop {
+            self.measure();
+            let now = Clock::real().now();
+            let left = if now < self.ends {
+                self.ends.since(now)
+            } else {
+                Duration::ZERO
+            };
+            match self.said.recv_timeout(left.min(LOOK)) {
+                Ok(Said::Out(line)) => {
+                    self.out.push_str(&line);
+                    return Some(line);
+                }
+                Ok(Said::Err(line)) => {
+                    self.err.push_str(&line);
+                    return Some(line);
+                }
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) if left > LOOK => {}
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}\n{}", self.out, self.err),
             }
-            Ok(Said::Err(line)) => {
-                self.err.push_str(&line);
-                Some(line)
-            }
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}\n{}", self.out, self.err),
         }
     }
 }
