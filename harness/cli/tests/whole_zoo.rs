@@ -458,11 +458,11 @@ fn head(side: Side, first: u8, length: u64) -> Vec<u8> {
     match length {
         0..126 => head.push(mask | length as u8),
         126..65_536 => {
-            head.push(mask | 126);
+            head.push(mask | 0x7E);
             head.extend((length as u16).to_be_bytes());
         }
         _ => {
-            head.push(mask | 127);
+            head.push(mask | 0x7F);
             head.extend(length.to_be_bytes());
         }
     }
