@@ -22,6 +22,7 @@ use crate::config::Config;
 mod csms;
 mod pools;
 mod station;
+mod supervised;
 
 pub(crate) use csms::{codes, play as play_csms};
 pub(crate) use pools::{Needs, Share, shares};

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use plugfest_trace::LogFormat;
 
+use crate::prompt::Asking;
+
 /// Conformance tests for the protocols of EV charging: OCPP 1.6J today.
 ///
 /// plugfest plays the other side towards your station or CSMS, judges every frame by the standard, and says why.
@@ -200,9 +202,8 @@ pub(crate) struct Run {
     /// The folder for traces and reports; a new one below `plugfest-out/` where it is left out.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Ask nobody: what needs a person is blocked.
-    #[arg(long)]
-    pub(crate) no_input: bool,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
     /// Compare each conversation with the one kept in this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) snapshot: Option<PathBuf>,
@@ -436,9 +437,8 @@ pub(crate) enum DriverCommand {
         /// Arguments for the one action that is named: `connector=1`.
         #[arg(long = "arg", value_name = "NAME=VALUE")]
         arguments: Vec<String>,
-        /// Ask nobody.
-        #[arg(long)]
-        no_input: bool,
+        #[command(flatten)]
+        asking: Asking,
     },
 }
 

@@ -15,9 +15,33 @@ pub(crate) struct Person {
     lines: Mutex<mpsc::Receiver<String>>,
 }
 
-/// The person at the terminal; nobody where input is refused or standard input is no terminal.
-pub(crate) fn person(no_input: bool) -> Option<Arc<dyn Prompter>> {
-    if no_input || !io::stdin().is_terminal() {
+/// Whether a person is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+pub(crate) struct Asking {
+    /// Ask nobody: what needs a person is blocked.
+    #[arg(long)]
+    no_input: bool,
+    /// Ask a person at standard input although it is no terminal.
+    #[arg(long, conflicts_with = "no_input")]
+    input: bool,
+}
+
+impl Asking {
+    /// Why nobody is asked; `None` where somebody is.
+    pub(crate) fn refused(self) -> Option<&'static str> {
+        if self.no_input {
+            Some("nobody is asked, for --no-input is given")
+        } else if self.input || io::stdin().is_terminal() {
+            None
+        } else {
+            Some("nobody is asked, for standard input is no terminal; --input asks there all the same")
+        }
+    }
+}
+
+/// The person at standard input; nobody where input is refused.
+pub(crate) fn person(asking: Asking) -> Option<Arc<dyn Prompter>> {
+    if asking.refused().is_some() {
         return None;
     }
     let (sender, lines) = mpsc::channel(1);

@@ -137,12 +137,13 @@ impl Stage {
         code
     }
 
-    /// The run is over: the reports are written, and the exit code is known.
-    pub(crate) fn end(mut self, duration_ms: u64) -> u8 {
+    /// The run is over: the reports are written, and the exit code is known. `trouble` is the code of what ended it
+    /// before its time.
+    pub(crate) fn end(mut self, duration_ms: u64, trouble: Option<u8>) -> u8 {
         let count = |verdict| self.counts.get(&verdict).copied().unwrap_or(0);
         let of_counts = exit::of_counts(count, self.unexpected_passes, self.strict);
         let of_signal = self.interrupted.as_deref().and_then(exit::of_interruption);
-        let code = exit::combined(of_signal.into_iter().chain([of_counts]));
+        let code = exit::combined(of_signal.into_iter().chain(trouble).chain([of_counts]));
         let words = Verdict::ALL.map(|verdict| (verdict.as_str().to_owned(), count(verdict)));
         let summary = RunSummary {
             verdict: self.counts.keys().max().copied().unwrap_or(Verdict::Skipped),

@@ -18,8 +18,14 @@ mod whole_judge;
 mod whole_killed;
 #[path = "whole_office.rs"]
 mod whole_office;
+#[path = "whole_process.rs"]
+mod whole_process;
+#[path = "whole_prompt.rs"]
+mod whole_prompt;
 #[path = "whole_secrets.rs"]
 mod whole_secrets;
+#[path = "whole_tls.rs"]
+mod whole_tls;
 #[path = "whole_verdicts.rs"]
 mod whole_verdicts;
 #[path = "whole_zoo.rs"]

@@ -72,7 +72,7 @@ pub enum Gate {
 /// Where connections come from.
 pub enum Source {
     /// We listen: the DUT dials.
-    Accept(mpsc::Receiver<Upgrade>, JoinHandle<()>),
+    Accept(mpsc::Receiver<Result<Upgrade, String>>, JoinHandle<()>),
     /// We dial.
     Dial(Dialer),
 }
@@ -142,20 +142,27 @@ impl Source {
                 let sender = sender.clone();
                 tokio::spawn(async move {
                     let _permit = permit;
+                    let address = arrival.address().to_owned();
                     let upgrade = async {
-                        let (stream, peer) = arrival.establish().await?;
+                        let (stream, peer) = arrival.establish().await.map_err(|error| error.to_string())?;
                         let security = security_of(&peer);
-                        let request = receive_upgrade(stream, &HeadLimits::default()).await?;
-                        Ok::<_, io::Error>(Upgrade {
+                        let request = receive_upgrade(stream, &HeadLimits::default()).await;
+                        let request = request.map_err(|error| format!("{error} (from {address})"))?;
+                        Ok(Upgrade {
                             request,
                             address: peer.address,
                             security,
                         })
                     };
-                    if let Ok(Ok(upgrade)) = timeout(UPGRADE_TIME, upgrade).await {
-                        // The receiver is gone only when the run is over.
-                        drop(sender.send(upgrade).await);
-                    }
+                    let arrived = match timeout(UPGRADE_TIME, upgrade).await {
+                        Ok(arrived) => arrived,
+                        Err(_) => Err(format!(
+                            "no upgrade request within {} s (from {address})",
+                            UPGRADE_TIME.as_secs()
+                        )),
+                    };
+                    // The receiver is gone only when the run is over.
+                    drop(sender.send(arrived).await);
                 });
             }
         });
@@ -224,7 +231,8 @@ impl Lines {
             }
             match self.poll_any().await {
                 Turn::Incoming(conn, incoming) => self.incoming(conn, incoming).await,
-                Turn::Arrived(upgrade) => self.arrived(upgrade).await,
+                Turn::Arrived(Ok(upgrade)) => self.arrived(upgrade).await,
+                Turn::Arrived(Err(reason)) => self.lost(reason),
                 Turn::Dialled(dialled) => self.dialled(dialled),
             }
         }
@@ -421,7 +429,7 @@ impl Lines {
 
 enum Turn {
     Incoming(u32, Incoming),
-    Arrived(Upgrade),
+    Arrived(Result<Upgrade, String>),
     Dialled(Dialled),
 }
 

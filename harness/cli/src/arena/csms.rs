@@ -19,9 +19,11 @@ use plugfest_play::wire::Limits;
 use plugfest_protocol::Json;
 
 use super::pools::{Needs, Share};
+use super::supervised::Supervised;
 use super::{Show, Start, values};
 use crate::catalogue::Line;
 use crate::config::{Config, Endpoint};
+use crate::signals;
 
 /// How long a CSMS may take to let itself be connected to.
 const REACH: Duration = Duration::from_secs(15);
@@ -40,16 +42,15 @@ pub(crate) async fn play(
     };
     let dialer = Dialer::new(target, tls, None).map_err(|error| error.to_string())?;
     let own = super::process(config).await?;
-    reach(&dialer)
-        .await
-        .map_err(|why| format!("the CSMS at {} was not reached: {why}", target.host_header()))?;
-    let own = own.map(|(process, mut events)| {
-        // With several cases at a time its output is nobody's evidence; it must not fill up.
-        (
-            process,
-            tokio::spawn(async move { while events.recv().await.is_some() {} }),
-        )
-    });
+    let own = own.map(|(process, events)| Supervised::new(process, events));
+    if let Err(why) = reach(&dialer, show).await {
+        let why = format!("the CSMS at {} was not reached: {why}", target.host_header());
+        return match own {
+            Some(own) => own.stop().await.and(Err(why)),
+            None => Err(why),
+        };
+    }
+    let office = own.as_ref();
     let able = super::station::able(driver);
     let able = &able;
     let mut waiting: Vec<usize> = (0..show.planned.len())
@@ -88,6 +89,7 @@ pub(crate) async fn play(
                     dialer,
                     &target.host_header(),
                     &share,
+                    office,
                 )
                 .await;
                 (result, share)
@@ -107,20 +109,30 @@ pub(crate) async fn play(
             "no identity has the tags for it beside the others: --jobs 1 leaves them all to one".to_owned();
         show.ended(show.unplayed(&show.planned[place], Verdict::Blocked, reason));
     }
-    if let Some((process, drain)) = own {
-        process.stop().await.map_err(|error| error.to_string())?;
-        drain.abort();
+    drop(open);
+    if let Some(own) = own {
+        own.stop().await?;
     }
     Ok(())
 }
 
 /// Waits until the CSMS takes a connection: one that has just been started needs a moment.
-async fn reach(dialer: &Dialer) -> Result<(), String> {
+async fn reach(dialer: &Dialer, show: &Show<'_>) -> Result<(), String> {
     let clock = Clock::real();
     let until = clock.now() + REACH;
+    let mut interrupt = show.interrupt.clone();
     loop {
-        let why = match tokio::time::timeout(REACH, dialer.dial()).await {
+        let dialled = tokio::select! {
+            biased;
+            by = signals::wait(&mut interrupt) => return Err(format!("broken off by {by}")),
+            dialled = tokio::time::timeout(REACH, dialer.dial()) => dialled,
+        };
+        let why = match dialled {
             Ok(Ok(_)) => return Ok(()),
+            // Who shows a certificate that is not trusted will show it again.
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+                return Err(error.to_string());
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no connection within {} s", REACH.as_secs()),
         };
@@ -145,8 +157,18 @@ async fn one(
     dialer: Dialer,
     host: &str,
     share: &Share,
+    office: Option<&Supervised>,
 ) -> CaseResult {
     let planned = &show.planned[place];
+    let revived = match office {
+        Some(office) => office.up(async || reach(&dialer, show).await).await,
+        None => Ok(()),
+    };
+    if let Err(why) = revived {
+        let reason = format!("the process of the CSMS has ended and does not come back: {why}");
+        return show.unplayed(planned, Verdict::Error, reason);
+    }
+    let mut events = office.map(Supervised::listen);
     let edition = config.dut.edition;
     let Endpoint::Csms { target, .. } = &config.dut.endpoint else {
         return show.unplayed(planned, Verdict::Error, "no CSMS is under test".to_owned());
@@ -186,7 +208,7 @@ async fn one(
         key: planned.line.key.clone(),
         listener: None,
         interrupt: show.interrupt.clone(),
-        process: None,
+        process: events.as_mut(),
         files: Files::Made(Fetch::default()),
         meeting: None,
     };

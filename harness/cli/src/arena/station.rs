@@ -99,10 +99,11 @@ pub(crate) async fn play(
         {
             process.respawn().await.map_err(|error| error.to_string())?;
         }
+        let visit = last_visit(&one.result);
         show.ended(one.result);
         if !seen {
             show.tell(RunEvent::Note {
-                text: "the station has not connected; the run ends here".to_owned(),
+                text: format!("the station has not connected; the run ends here{visit}"),
             });
             break;
         }
@@ -143,6 +144,15 @@ pub(crate) fn able(driver: &Driver) -> Vec<String> {
         .filter(can)
         .map(str::to_owned)
         .collect()
+}
+
+/// What came of the last attempt to connect, as the end of a sentence; empty where there was none.
+fn last_visit(result: &CaseResult) -> String {
+    let mut rows = result.conversation.iter().rev();
+    let refused = rows.find(|row| row.kind == "refused");
+    refused.map_or_else(String::new, |row| {
+        format!("; its last attempt: {}", row.text.trim_start_matches(": "))
+    })
 }
 
 /// Whether the last thing that was seen of the device's process is its end.

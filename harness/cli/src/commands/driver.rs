@@ -31,11 +31,11 @@ pub(super) fn run(global: &Global, what: &DriverCommand, out: &mut Out) -> Resul
         DriverCommand::Try {
             verbs,
             arguments,
-            no_input,
+            asking,
         } => {
             let calls = calls(&config, verbs, arguments)?;
             let hands = Hands {
-                prompter: prompt::person(*no_input),
+                prompter: prompt::person(*asking),
                 builtin: None,
             };
             let driver = config.driver(&hands)?;

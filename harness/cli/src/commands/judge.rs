@@ -72,7 +72,7 @@ pub(super) fn run(global: &Global, arguments: &Judge, out: &mut Out) -> Result<u
         });
         stage.hear(RunEvent::Finished(Box::new(result)));
     }
-    let code = stage.end(duration);
+    let code = stage.end(duration, None);
     if unbegun.is_empty() {
         return Ok(code);
     }

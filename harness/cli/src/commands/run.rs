@@ -125,14 +125,16 @@ pub(super) fn run(global: &Global, arguments: &Run, out: &mut Out) -> Result<u8,
     // On the paused clock the stories are what took time. On the real one they overlap, and the wall tells.
     let paused = is_paused(&whom, arguments);
     let wall = u64::try_from(clock.now().since(start).as_millis()).unwrap_or(u64::MAX);
-    let code = stage.end(if paused { story } else { wall });
+    let duration = if paused { story } else { wall };
     match played {
-        Ok(Ok(())) => Ok(code),
+        Ok(Ok(())) => Ok(stage.end(duration, None)),
         Ok(Err(why)) => {
-            // The reports of what was played are written all the same.
-            let failure = Failure::undecided(why);
+            // The reports of what was played are written all the same, and say why there is no more.
+            let failure = Failure::undecided(why.clone());
+            stage.hear(RunEvent::Note { text: why });
+            let code = stage.end(duration, Some(failure.code()));
             failure.show(&mut io::stderr().lock(), out.colour_err)?;
-            Ok(exit::combined([code, failure.code()]))
+            Ok(code)
         }
         Err(panic) => std::panic::resume_unwind(panic),
     }
@@ -174,7 +176,7 @@ fn plan(global: &Global, arguments: &Run, library: &Library) -> Result<(Vec<Plan
         }
         Some(config) => {
             let hands = Hands {
-                prompter: prompt::person(arguments.no_input),
+                prompter: prompt::person(arguments.asking),
                 builtin: None,
             };
             let driver = config.driver(&hands)?;
@@ -184,6 +186,20 @@ fn plan(global: &Global, arguments: &Run, library: &Library) -> Result<(Vec<Plan
                     let codes = arena::codes(library, &config, *line);
                     let mut one =
                         suite::plan(library, line.loaded, line.role, &codes, Some(&able), repetition);
+                    for planned in &mut one {
+                        let asks = planned
+                            .needs
+                            .verbs
+                            .iter()
+                            .any(|verb| is_asked(verb, &config, &driver));
+                        if let Some((Verdict::Blocked, why)) = &mut planned.passed_over
+                            && asks
+                            && let Some(silent) = arguments.asking.refused()
+                        {
+                            why.push_str(": ");
+                            why.push_str(silent);
+                        }
+                    }
                     let lacking = Needs::of(library, line.loaded).lacks(&config.pools);
                     for planned in one.iter_mut().filter(|planned| planned.passed_over.is_none()) {
                         planned.passed_over = lacking.clone().map(|why| (Verdict::Blocked, why));
@@ -334,11 +350,7 @@ fn announced(
         Whom::Device(config, driver) => {
             fact("role", config.dut.role().to_owned());
             fact("protocol", config.dut.edition.name().to_owned());
-            let asks = |verb: &String| {
-                driver
-                    .backend_of(verb)
-                    .is_some_and(|backend| is_person(config, backend))
-            };
+            let asks = |verb: &String| is_asked(verb, config, driver);
             let by_hand = played().filter(|planned| planned.needs.verbs.iter().any(asks));
             let dut = match &config.dut.endpoint {
                 Endpoint::Csms { target, .. } => {
@@ -385,6 +397,13 @@ fn announced(
 /// Whether everything runs in memory on the paused clock.
 fn is_paused(whom: &Whom, arguments: &Run) -> bool {
     matches!(whom, Whom::Embedded(_)) && !arguments.real
+}
+
+/// Whether a person does that action.
+fn is_asked(verb: &str, config: &Config, driver: &Driver) -> bool {
+    driver
+        .backend_of(verb)
+        .is_some_and(|backend| is_person(config, backend))
 }
 
 fn is_person(config: &Config, backend: &str) -> bool {

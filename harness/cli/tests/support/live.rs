@@ -1,7 +1,7 @@
 //! A run of the binary that is watched, and that takes no longer than it may.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -59,17 +59,35 @@ impl Live {
     /// Waits until a file of the desk has a whole line, and gives it back.
     #[track_caller]
     pub(crate) fn writes(&self, desk: &Desk, name: &str) -> String {
+        self.waits(name, || {
+            let text = std::fs::read_to_string(desk.path().join(name)).ok()?;
+            text.strip_suffix('\n').map(str::to_owned)
+        })
+    }
+
+    #[track_caller]
+    fn waits(&self, name: &str, look: impl Fn() -> Option<String>) -> String {
         // Nobody speaks here: it is the wait between two looks.
         let (_silent, nothing) = channel::<()>();
         loop {
-            if let Ok(text) = std::fs::read_to_string(desk.path().join(name))
-                && let Some(line) = text.strip_suffix('\n')
-            {
-                return line.to_owned();
+            if let Some(found) = look() {
+                return found;
             }
-            assert!(Clock::real().now() < self.ends, "{name} is not written");
+            assert!(
+                Clock::real().now() < self.ends,
+                "{name} is not written, or not what is waited for"
+            );
             let _nothing = nothing.recv_timeout(Duration::from_millis(20));
         }
+    }
+
+    /// Waits until a file of the desk says something, and gives back what it says by then.
+    #[track_caller]
+    pub(crate) fn sees(&self, desk: &Desk, name: &str, says: &str) -> String {
+        self.waits(name, || {
+            let text = std::fs::read_to_string(desk.path().join(name)).ok()?;
+            text.contains(says).then_some(text)
+        })
     }
 
     /// Sends a signal to it alone.
@@ -82,6 +100,23 @@ impl Live {
                 .unwrap()
                 .success()
         );
+    }
+
+    /// Its standard input, where that was piped.
+    pub(crate) fn input(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
+    /// Waits until it prints a line with this in it.
+    #[track_caller]
+    pub(crate) fn says(&mut self, text: &str) {
+        loop {
+            match self.next() {
+                Some(line) if line.contains(text) => return,
+                Some(_) => {}
+                None => panic!("it ends without `{text}`:\n{}\n{}", self.out, self.err),
+            }
+        }
     }
 
     /// Waits for its end.

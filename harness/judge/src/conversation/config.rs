@@ -262,6 +262,8 @@ impl Configure {
     pub(super) fn deadline(&self, cx: &Cx) -> Option<Timestamp> {
         match (self.step, &self.sent) {
             (Step::Done | Step::Begin | Step::Meeting, _) => None,
+            // Who breaks a run off wants a device that is there to be put back, not to wait for one that is not.
+            (Step::Booting, _) | (_, None) if cx.broken_off => Some(self.since? + cx.timeout("message", 30)),
             (Step::Booting, _) | (_, None) => Some(self.since? + cx.timeout("reboot", 120)),
             (_, Some((_, _, at))) => Some(*at + cx.timeout("message", 30)),
         }
@@ -269,10 +271,16 @@ impl Configure {
 
     pub(super) fn expire(&mut self, cx: &Cx) {
         if self.deadline(cx).is_some_and(|d| cx.over(d)) {
-            self.give_up(
-                Verdict::Blocked,
-                "the device did not answer while it was configured".to_owned(),
-            );
+            let why = if self.restoring {
+                let keys: Vec<&str> = self.entries.iter().map(|(key, _, _)| key.as_str()).collect();
+                format!(
+                    "{} may not be back as it was: the device did not answer",
+                    keys.join(", ")
+                )
+            } else {
+                "the device did not answer while it was configured".to_owned()
+            };
+            self.give_up(Verdict::Blocked, why);
         }
     }
 }

@@ -61,6 +61,8 @@ pub(super) struct Cx {
     pub(super) away_asked: bool,
     /// The connection over which the latest `raw` line went out.
     pub(super) raw_on: Option<u32>,
+    /// The run was broken off: what is left to be done is done in haste.
+    pub(super) broken_off: bool,
     /// CALLs of ours that a branch below answers, by link.
     pub(super) links: BTreeMap<u32, (u32, String)>,
     link_count: u32,
@@ -105,6 +107,7 @@ impl Cx {
             linked: false,
             away_asked: false,
             raw_on: None,
+            broken_off: false,
             links: BTreeMap::new(),
             link_count: 0,
             named: BTreeMap::new(),

@@ -293,6 +293,7 @@ impl Conversation {
             }
             What::Interrupted { by } => {
                 self.broken_off = true;
+                self.cx.broken_off = true;
                 if matches!(self.stage, Stage::Finally | Stage::Probe) {
                     self.enter_stage(Stage::Restore);
                 }

@@ -177,11 +177,16 @@ impl Reach {
     }
 }
 
-/// The first verb of a body that the driver is known not to have.
+/// The first verb of a body that is the driver's to do and that it is known not to have. What concerns the side that we
+/// play is done without it.
 fn missing_verb(body: &[plugfest_case::ir::Stmt], cx: &Cx) -> Option<String> {
     let can = cx.story.driver.as_ref()?;
+    let ours = |verb: &str| {
+        let owner = plugfest_case::verbs::find(verb).and_then(plugfest_case::verbs::VerbSpec::role);
+        owner.is_some_and(|owner| owner != cx.dut)
+    };
     body.iter().find_map(|stmt| match &stmt.kind {
-        Kind::Act(verb) | Kind::Operate(verb) if !can.contains(&verb.name.text) => {
+        Kind::Act(verb) | Kind::Operate(verb) if !can.contains(&verb.name.text) && !ours(&verb.name.text) => {
             Some(verb.name.text.clone())
         }
         Kind::Do(plugfest_case::ir::Given::State(reference)) if cx.story.is_phrase(&reference.name.text) => {

@@ -9,6 +9,20 @@ use super::{Gate, Lines, Live, UPGRADE_TIME, Upgrade, pairs};
 use crate::wire::{Acceptance, Header, Refusal};
 
 impl Lines {
+    /// Somebody came and did not get as far as a request: a TLS handshake that failed is what a person must know of.
+    pub(super) fn lost(&mut self, reason: String) {
+        self.numbers += 1;
+        self.ready.push_back(What::Refused {
+            conn: self.numbers,
+            identity: String::new(),
+            by: Party::Dut,
+            request: None,
+            response: None,
+            reason,
+            flaws: Vec::new(),
+        });
+    }
+
     pub(super) async fn arrived(&mut self, upgrade: Upgrade) {
         let Upgrade {
             request,

@@ -276,6 +276,11 @@ enum Raw {
 }
 
 impl Arrival {
+    /// Where it comes from.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Brings the stream up: at once, or after a TLS handshake. Bound its time.
     ///
     /// # Errors
