@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::live::{Live, csms_profile, free_port, results};
 use crate::support::Desk;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const REPORTS: [&str; 4] = ["junit.xml", "report.html", "results.json", "summary.md"];
 const BINARY: &str = env!("CARGO_BIN_EXE_plugfest");
 

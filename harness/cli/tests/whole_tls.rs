@@ -20,7 +20,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use crate::live::{Live, csms_profile, free_port, results};
 use crate::support::{Desk, Ran};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// An authority, written to `NAME-ca.pem`, and a certificate of it for a host, to `NAME.pem` and `NAME.key`.
 fn issue(desk: &Desk, name: &str, host: &str) {

@@ -6,7 +6,6 @@ mod dialled;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
-use std::io;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::pin::pin;
 use std::task::Poll;
