@@ -145,6 +145,13 @@ impl Library {
         self.generated.contains(path)
     }
 
+    /// True for a case that is played against a device only and never against itself: our side says what no device says
+    /// (frames that are wrong on purpose, another identity or password, a version that does not exist), or the driver
+    /// reads what nobody but a device has.
+    pub fn is_for_devices(&self, loaded: &Loaded) -> bool {
+        self.is_generated(&loaded.path) || needs_device(&loaded.case.body)
+    }
+
     fn add_facts(&mut self, source: &Source) -> Result<String, Vec<Diagnostic>> {
         let (protocol, facts) = Facts::parse(&source.path, &source.text)?;
         let twice = self.facts.entry(protocol.clone()).or_default().merge(facts);
@@ -397,6 +404,21 @@ fn stmt_references(stmt: &Stmt, names: &mut Vec<String>) {
         .into_iter()
         .flatten()
         .for_each(|s| stmt_references(s, names));
+}
+
+fn needs_device(body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match &stmt.kind {
+        Kind::Raw { .. } => true,
+        Kind::Act(verb) | Kind::Operate(verb) => {
+            crate::verbs::find(&verb.name.text).is_some_and(|known| known.reads)
+        }
+        Kind::Connect(peer) => peer
+            .payload
+            .fields
+            .iter()
+            .any(|field| matches!(field.name.text.as_str(), "identity" | "password" | "subprotocols")),
+        kind => kind.bodies().into_iter().any(needs_device),
+    })
 }
 
 fn file_name(path: &str) -> &str {

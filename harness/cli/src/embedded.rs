@@ -8,11 +8,20 @@ use std::time::Duration;
 use plugfest_play::driver::{Backend, BoxFuture, Driver, DriverCall, Support};
 use plugfest_play::transport::{Acceptor, Dialer};
 use plugfest_protocol::{Json, Object, Timestamp};
-use plugfest_reference::csms::{self, Csms, Tag};
+use plugfest_reference::csms::{self, Csms, KnownStation, Registration, Tag};
 use plugfest_reference::station::{self, Makeup, Reservations, SmartCharging, Station};
 use plugfest_trace::Outcome;
 
 use crate::mutants::Flaw;
+
+/// What the played station says to the embedded back office to be let in.
+pub(crate) const PASSWORD: &[u8] = b"embedded-station-1";
+
+/// Another station that the embedded back office knows.
+const SECOND: (&str, &str) = ("REFERENCE-2", "embedded-station-2");
+
+/// A tag in the books of the embedded back office to which nobody has given a status.
+const UNSET_TAG: &str = "04E9123NUL";
 
 /// The identity of the embedded station.
 pub(crate) const IDENTITY: &str = "REFERENCE-1";
@@ -212,6 +221,13 @@ pub(crate) fn csms(acceptor: Acceptor, values: &Json, start: Timestamp, seed: u6
     config.slip.clone_from(&flaw.slip);
     config.seed = seed;
     config.tags = tags(values);
+    config.stations = [(IDENTITY, PASSWORD), (SECOND.0, SECOND.1.as_bytes())]
+        .map(|(identity, password)| KnownStation {
+            identity: identity.to_owned(),
+            password: Some(password.to_vec()),
+            registration: Registration::Accepted,
+        })
+        .to_vec();
     let office = Csms::new(config);
     let task = tokio::spawn(serve(office.clone(), acceptor));
     let driver = Driver::builtin(Arc::new(Operator {
@@ -239,6 +255,11 @@ pub(crate) fn tags(values: &Json) -> Vec<Tag> {
         return Vec::new();
     };
     let group = pool.get("group").and_then(Json::as_str);
+    let unset = values.get("tag_unset").and_then(Json::as_str).map(|id| {
+        let mut tag = Tag::accepted(id);
+        tag.status.clear();
+        tag
+    });
     pool.iter()
         .filter_map(|(name, id)| {
             let mut tag = Tag::accepted(id.as_str()?);
@@ -251,6 +272,7 @@ pub(crate) fn tags(values: &Json) -> Vec<Tag> {
             }
             Some(tag)
         })
+        .chain(unset)
         .collect()
 }
 
@@ -271,7 +293,11 @@ pub(crate) fn values() -> Json {
     }
     let mut values = Object::new();
     values.insert("tag", Json::Object(tags));
-    Json::Object(values)
+    values.insert("tag_unset", UNSET_TAG);
+    let mut values = Json::Object(values);
+    plugfest_play::premise::put(&mut values, "second.identity", Json::from(SECOND.0));
+    plugfest_play::premise::put(&mut values, "second.password", Json::from(SECOND.1));
+    values
 }
 
 /// Intervals for a run on the real clock that nobody wants to wait for.

@@ -250,7 +250,7 @@ async fn against_device(
     let manners = Manners {
         subprotocol: edition.subprotocol().to_owned(),
         identity: Some(IDENTITY.to_owned()),
-        password: None,
+        password: (dut == "csms").then(|| embedded::PASSWORD.to_vec()),
         base_path: "/ocpp".to_owned(),
         host: "localhost".to_owned(),
         limits: Limits::default(),

@@ -125,6 +125,7 @@ pub async fn play<W: Write>(
         told,
         patience: Duration::from_secs(patience),
         redial: None,
+        as_whom: (None, None),
         transfers: 0,
         done: false,
         said: None,
@@ -171,6 +172,8 @@ struct Game<'a, W> {
     told: Vec<String>,
     patience: Duration,
     redial: Option<Timestamp>,
+    /// The identity and the password that the last `Connect` took, until the next.
+    as_whom: (Option<String>, Option<String>),
     /// File transfers of ours so far.
     transfers: u32,
     done: bool,
@@ -185,7 +188,7 @@ struct Game<'a, W> {
 impl<W: Write> Game<'_, W> {
     async fn run(&mut self) -> Result<(), EngineError> {
         if self.on.lines.dials() && self.on.lines.newest().is_none() {
-            self.on.lines.dial(Dialling::default());
+            self.on.lines.dial(self.again());
         }
         self.settle();
         while !self.done {
@@ -250,11 +253,21 @@ impl<W: Write> Game<'_, W> {
         .min()
     }
 
+    /// How the played station connects where no line says it.
+    fn again(&self) -> Dialling {
+        let (identity, password) = self.as_whom.clone();
+        Dialling {
+            identity,
+            password,
+            ..Dialling::default()
+        }
+    }
+
     async fn tick(&mut self) -> Result<(), EngineError> {
         let now = self.on.clock.now();
         if self.redial.is_some_and(|at| at <= now) {
             self.redial = None;
-            self.on.lines.dial(Dialling::default());
+            self.on.lines.dial(self.again());
         }
         if self.flying.as_ref().is_some_and(|f| f.until <= now) {
             // Our own time-out ends the CALL; a late answer is a fact that the judge may see.

@@ -55,6 +55,10 @@ pub struct Dialling {
     pub subprotocols: Option<Vec<String>>,
     /// Protected by TLS, where that is ours to choose.
     pub secure: bool,
+    /// Another identity than our own.
+    pub identity: Option<String>,
+    /// Another password than our own; an empty one sends none at all.
+    pub password: Option<String>,
 }
 
 /// What a side does with the next connection instead of the ordinary.
@@ -94,6 +98,8 @@ pub struct Lines {
     refusing: bool,
     gate: Option<Gate>,
     dialling: Option<JoinHandle<Dialled>>,
+    /// The identity that is taken in the dialling that is under way.
+    dialled_as: String,
     ready: VecDeque<What>,
     /// The connection that was heard last.
     heard: u32,
@@ -181,6 +187,7 @@ impl Lines {
             refusing: false,
             gate: None,
             dialling: None,
+            dialled_as: String::new(),
             ready: VecDeque::new(),
             heard: 0,
         }

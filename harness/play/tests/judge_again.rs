@@ -17,7 +17,7 @@ fn each_playing(look: impl Fn(&Played, &[Event]) -> Vec<String> + Sync) -> (usiz
     let values = common::values();
     let cases: Vec<_> = library
         .cases()
-        .filter(|c| c.case.id.contains(&only) && !library.is_generated(&c.path))
+        .filter(|c| c.case.id.contains(&only) && !library.is_for_devices(c))
         .collect();
     let told = cases.into_par_iter().flat_map_iter(|loaded| {
         let playings = play_all(&library, loaded, &values).unwrap();

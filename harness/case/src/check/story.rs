@@ -22,7 +22,15 @@ enum Asked<'s> {
 }
 
 /// What is known of a connection when it is opened, of its acceptance, of its end, and of a file transfer.
-const CONNECT: [&str; 5] = ["path", "security", "subprotocol", "subprotocols", "user"];
+const CONNECT: [&str; 7] = [
+    "identity",
+    "password",
+    "path",
+    "security",
+    "subprotocol",
+    "subprotocols",
+    "user",
+];
 const ACCEPT: [&str; 1] = ["subprotocol"];
 const CLOSE: [&str; 2] = ["code", "reason"];
 const TRANSFER: [&str; 2] = ["to", "from"];
@@ -202,11 +210,11 @@ impl Checker<'_> {
         match &stmt.kind {
             Kind::Act(verb) => {
                 self.verb(verb, "station");
-                self.bind_line(stmt, Held::Moment);
+                self.bind_line(stmt, told_by(verb));
             }
             Kind::Operate(verb) => {
                 self.verb(verb, "csms");
-                self.bind_line(stmt, Held::Moment);
+                self.bind_line(stmt, told_by(verb));
             }
             Kind::Run(verb) => {
                 self.native_run(verb);
@@ -646,4 +654,10 @@ impl Checker<'_> {
         self.scope.listed(start);
         self.bind_line(stmt, Held::List);
     }
+}
+
+/// What a name of an action holds: a reading is what the device's side answered, anything else has its moment only.
+fn told_by(verb: &crate::ir::Verb) -> Held {
+    let reads = crate::verbs::find(&verb.name.text).is_some_and(|known| known.reads);
+    if reads { Held::Anything } else { Held::Moment }
 }

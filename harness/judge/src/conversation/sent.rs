@@ -285,7 +285,13 @@ impl Item {
                     return true;
                 }
                 let value = match outcome {
-                    Outcome::Returned { value } => value.clone(),
+                    Outcome::Returned { value } if value.as_object().is_some() => value.clone(),
+                    // A list or a single value has no fields of its own.
+                    Outcome::Returned { value } => {
+                        let mut reading = plugfest_protocol::Object::new();
+                        reading.insert("value", value.clone());
+                        Json::Object(reading)
+                    }
                     _ => Json::Object(plugfest_protocol::Object::new()),
                 };
                 bind_message(cx, self, &value, now);

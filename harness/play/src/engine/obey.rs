@@ -113,8 +113,11 @@ impl<W: Write> Game<'_, W> {
                             .filter_map(|s| s.as_str().map(str::to_owned))
                             .collect::<Vec<_>>()
                     });
+                let text = |name: &str| properties.get(name).and_then(Json::as_str).map(str::to_owned);
                 self.redial = None;
                 self.on.lines.drop_all();
+                self.as_whom = (text("identity"), text("password"));
+                let again = self.again();
                 self.on.lines.dial(Dialling {
                     subprotocols,
                     // The security profiles from 2 on travel over TLS.
@@ -122,6 +125,7 @@ impl<W: Write> Game<'_, W> {
                         .get("security")
                         .and_then(Json::as_i64)
                         .is_some_and(|p| p >= 2),
+                    ..again
                 });
             }
             Command::Meet(meeting) => {
@@ -236,7 +240,7 @@ impl<W: Write> Game<'_, W> {
             _ => {
                 self.on.lines.refuse(false);
                 self.on.player.restarted();
-                self.on.lines.dial(Dialling::default());
+                self.on.lines.dial(self.again());
             }
         }
     }
@@ -259,7 +263,7 @@ impl<W: Write> Game<'_, W> {
             Link::Accept => {
                 self.on.lines.refuse(false);
                 if self.on.lines.dials() && self.on.lines.newest().is_none() {
-                    self.on.lines.dial(Dialling::default());
+                    self.on.lines.dial(self.again());
                 }
                 "accept".to_owned()
             }

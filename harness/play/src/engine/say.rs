@@ -8,7 +8,6 @@ use plugfest_trace::{Cause, Party, What};
 use rand::Rng;
 
 use super::{EngineError, Flying, Game, MAX_QUEUE};
-use crate::lines::Dialling;
 
 /// Something of ours that waits for its turn.
 #[derive(Debug)]
@@ -53,7 +52,7 @@ impl<W: Write> Game<'_, W> {
                     cause,
                 });
                 self.on.lines.drop_all();
-                self.on.lines.dial(Dialling::default());
+                self.on.lines.dial(self.again());
                 self.on.player.restarted();
                 return Ok(());
             }

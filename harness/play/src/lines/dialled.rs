@@ -51,13 +51,22 @@ impl Lines {
         if self.dialling.is_some() || self.refusing {
             return;
         }
-        let identity = self.manners.identity.clone().unwrap_or_default();
+        let identity = how
+            .identity
+            .or_else(|| self.manners.identity.clone())
+            .unwrap_or_default();
+        let password = match how.password {
+            Some(password) if password.is_empty() => None,
+            Some(password) => Some(password.into_bytes()),
+            None => self.manners.password.clone(),
+        };
         let target = path_with(&self.manners.base_path, &identity);
         let mut request = RequestUpgrade::new(self.manners.host.clone(), target);
         request.subprotocols = how
             .subprotocols
             .unwrap_or_else(|| vec![self.manners.subprotocol.clone()]);
-        request.auth = self.manners.password.clone().map(|p| BasicAuth::new(identity, p));
+        request.auth = password.map(|p| BasicAuth::new(identity.clone(), p));
+        self.dialled_as = identity;
         let (dialer, limits) = (dialer.secured(how.secure), self.manners.limits);
         let keys = ChaCha8Rng::seed_from_u64(self.rng.next_u64());
         self.dialling = Some(tokio::spawn(async move {
@@ -72,7 +81,7 @@ impl Lines {
         self.dialling = None;
         self.numbers += 1;
         let conn = self.numbers;
-        let identity = self.manners.identity.clone().unwrap_or_default();
+        let identity = std::mem::take(&mut self.dialled_as);
         match dialled {
             Ok(Up {
                 connection,

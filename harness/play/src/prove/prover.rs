@@ -28,8 +28,8 @@ pub fn prove(
 ) -> Result<Proof, EngineError> {
     let cases: Vec<&Loaded> = library
         .cases()
-        // What is made from the catalogue sends wrong frames, and no line of it is its own: no self-play can carry it.
-        .filter(|c| !library.is_generated(&c.path) && filter(c))
+        // What is wrong on purpose, or read from a device, no self-play can carry.
+        .filter(|c| !library.is_for_devices(c) && filter(c))
         .collect();
     let parts: Result<Vec<Proof>, EngineError> = cases
         .par_iter()

@@ -42,7 +42,8 @@ impl Registration {
 pub struct Tag {
     /// The token, at most 20 characters, compared without case.
     pub id: String,
-    /// One of AuthorizationStatus, as the back office sees the token itself.
+    /// One of AuthorizationStatus, as the back office sees the token itself; empty where nobody has said, which makes it
+    /// Invalid.
     pub status: String,
     /// Its group (OCPP 1.6 §3.10).
     pub parent: Option<String>,

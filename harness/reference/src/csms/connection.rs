@@ -21,11 +21,19 @@ pub(super) const MOST_ORDERS: usize = 64;
 pub(super) struct Order {
     pub(super) action: String,
     pub(super) payload: Json,
-    /// Told when it has been sent.
+    /// Told when it has been sent, or has been noted down to be sent.
     pub(super) sent: oneshot::Sender<Outcome>,
 }
 
 impl Order {
+    /// It waits for its turn, which may take as long as a time-out: the operator does not stand by.
+    fn noted(&mut self) {
+        let (later, _nobody) = oneshot::channel();
+        let sent = std::mem::replace(&mut self.sent, later);
+        // Who asked may have gone meanwhile.
+        let _gone = sent.send(Outcome::Done);
+    }
+
     /// One that the office gives itself, as one with a defect does.
     fn of_itself(action: &str, payload: Json) -> Self {
         let (sent, _nobody) = oneshot::channel();
@@ -57,6 +65,8 @@ pub(super) struct Connection<'a> {
     tap: Tap,
     /// Nothing is read any more, as at an office with a defect.
     deaf: bool,
+    /// The word of a time-out is still on its way, and meets the next CALL, as at an office with a defect.
+    belated: bool,
     /// What waits until the own CALL has been answered, as at an office with a defect.
     unread: Vec<String>,
 }
@@ -74,6 +84,7 @@ impl<'a> Connection<'a> {
             answered,
             tap: csms.tap(),
             deaf: false,
+            belated: false,
             unread: Vec::new(),
         }
     }
@@ -99,7 +110,12 @@ impl<'a> Connection<'a> {
         tokio::select! {
             biased;
             order = self.orders.recv(), if self.waiting.len() < MOST_ORDERS => match order {
-                Some(order) => self.waiting.push_back(order),
+                Some(mut order) => {
+                    if self.in_flight.is_some() {
+                        order.noted();
+                    }
+                    self.waiting.push_back(order);
+                }
                 // Another connection of the same identity has taken over: this one ends in good order.
                 None => return self.say_goodbye().await,
             },
@@ -123,6 +139,8 @@ impl<'a> Connection<'a> {
                     }
                     return true;
                 }
+                self.csms.office().times_out();
+                self.belated = self.csms.has(Defect::CsmsTimeoutMisattributed);
                 self.finish(&object! { "error": "TimedOut" });
             }
         }
@@ -171,6 +189,9 @@ impl<'a> Connection<'a> {
         };
         // Who asked may have gone meanwhile.
         let _gone = sent.send(outcome);
+        if std::mem::take(&mut self.belated) {
+            self.finish(&object! { "error": "TimedOut" });
+        }
         said
     }
 
@@ -214,6 +235,9 @@ impl<'a> Connection<'a> {
                 }
                 None => self.say(refusal.to_text()),
             },
+            Received::Result { id, payload } if self.csms.has(Defect::CsmsMultipleofFloat) && !steps(&payload) => {
+                self.ended(&id, &object! { "error": "PropertyConstraintViolation" })
+            }
             Received::Result { id, payload } => self.ended(&id, &object! { "payload": payload }),
             Received::Error { id, code } => self.ended(&id, &object! { "error": code }),
             Received::Ignored => true,
@@ -301,4 +325,14 @@ impl<'a> Connection<'a> {
             self.heard(&text);
         }
     }
+}
+
+/// Whether all limits of a composite schedule are steps of a tenth to somebody who divides them by 0.1, as an office with a
+/// defect does.
+fn steps(answer: &Json) -> bool {
+    let periods = answer.pointer("/chargingSchedule/chargingSchedulePeriod");
+    let periods = periods.and_then(Json::as_array).unwrap_or_default();
+    let limits = periods.iter().filter_map(|period| period.get("limit"));
+    let mut steps = limits.filter_map(|limit| limit.to_string().parse::<f64>().ok());
+    steps.all(|limit| (limit / 0.1).fract() == 0.0)
 }

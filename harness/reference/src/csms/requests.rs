@@ -18,6 +18,12 @@ impl Office {
         if self.has(Defect::CsmsStatusInternalerror) && action == "StatusNotification" {
             return Err(Fail(Fault::Internal, "the station has no connectors yet"));
         }
+        if self.has(Defect::CsmsConcurrentStatusError)
+            && action == "StatusNotification"
+            && self.is_locked(station)
+        {
+            return Err(Fail(Fault::Internal, "the row is locked"));
+        }
         if action == "BootNotification" {
             return Ok(self.boot(station, request));
         }

@@ -86,8 +86,8 @@ impl Csms {
 
     /// Asks the operator for an action of the driver's contract.
     ///
-    /// - `csms.call` `{station, action, payload}`: comes back when the CALL has been sent, which may be after
-    ///   the one before it has ended. `station` may be absent where only one is connected.
+    /// - `csms.call` `{station, action, payload}`: comes back when the CALL has been sent, or noted down to be
+    ///   sent when the one before it has ended. `station` may be absent where only one is connected.
     /// - `csms.token` `{id, status, parent?, expiry?}`
     /// - `csms.station` `{id, password?, registration?}`: holds from the next connection and BootNotification on.
     /// - `csms.records` `{kind, station?}`: see [`Csms::records`].
