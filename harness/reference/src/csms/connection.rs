@@ -235,7 +235,9 @@ impl<'a> Connection<'a> {
                 }
                 None => self.say(refusal.to_text()),
             },
-            Received::Result { id, payload } if self.csms.has(Defect::CsmsMultipleofFloat) && !steps(&payload) => {
+            Received::Result { id, payload }
+                if self.csms.has(Defect::CsmsMultipleofFloat) && !steps(&payload) =>
+            {
                 self.ended(&id, &object! { "error": "PropertyConstraintViolation" })
             }
             Received::Result { id, payload } => self.ended(&id, &object! { "payload": payload }),

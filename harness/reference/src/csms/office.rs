@@ -259,7 +259,10 @@ impl Office {
             return Err(Refused::TooMany);
         }
         // A field of the database was made for the keys of one series.
-        let fits = !self.config.defect.is_some_and(|it| it == Defect::CsmsPasswordLengthWindow)
+        let fits = !self
+            .config
+            .defect
+            .is_some_and(|it| it == Defect::CsmsPasswordLengthWindow)
             || (18..=20).contains(&password.len());
         let right = fits
             && credentials.is_some_and(|(user, given)| user == identity.as_bytes() && same(given, password));
