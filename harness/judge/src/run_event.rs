@@ -13,6 +13,10 @@ use crate::verdict::Verdict;
 /// One event of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "findings are few, and an event of a run is made, heard and dropped"
+)]
 pub enum RunEvent {
     /// Said before the first action.
     Planned(Plan),
