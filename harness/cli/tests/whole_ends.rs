@@ -140,3 +140,26 @@ fn a_full_disk_is_said_and_leaves_the_other_reports_and_the_trace() {
         Live::start(&desk, &["judge", &trace], LIMIT).ends().exits(0);
     }
 }
+
+#[test]
+fn the_reference_devices_pass_over_tcp_on_the_real_clock() {
+    let desk = Desk::new();
+    let arguments = [
+        "run",
+        "--real",
+        "--out",
+        "o",
+        "boot/accepted",
+        "cache/clear",
+        "configuration/one-key",
+        "data-transfer/*",
+    ];
+    let ran = Live::start(&desk, &arguments, Duration::from_mins(1))
+        .ends()
+        .exits(0);
+    assert!(ran.out.contains("over loopback TCP"), "{}", ran.out);
+    let found = results(&desk, "o");
+    let cases = found["cases"].as_array().unwrap();
+    assert!(cases.len() >= 6, "{found}");
+    assert!(cases.iter().all(|case| case["verdict"] == "pass"), "{found}");
+}
