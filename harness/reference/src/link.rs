@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Bytes, Message};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use crate::stream::BoxStream;
 
@@ -30,6 +30,8 @@ pub(crate) enum Heard {
     Text(String),
     /// An answer to a ping.
     Pong,
+    /// A text message that is no UTF-8. The connection is over with it (RFC 6455 §8.1).
+    Garbled,
 }
 
 /// What is to go over the connection.
@@ -115,8 +117,9 @@ async fn pump(
             }
             message = next(&mut socket, &heard) => match message {
                 None => return,
-                Some((room, Message::Text(text))) => room.send(Heard::Text(text.as_str().to_owned())),
-                Some((room, Message::Pong(_))) => room.send(Heard::Pong),
+                Some((room, None)) => return room.send(Heard::Garbled),
+                Some((room, Some(Message::Text(text)))) => room.send(Heard::Text(text.as_str().to_owned())),
+                Some((room, Some(Message::Pong(_)))) => room.send(Heard::Pong),
                 // Pings are answered by the library; OCPP-J speaks in text, so binary messages say nothing.
                 Some(_) => {}
             }
@@ -124,14 +127,18 @@ async fn pump(
     }
 }
 
-/// Reads only while there is room for what is read, so that a flood is held back by the stream itself.
+/// Reads only while there is room for what is read, so that a flood is held back by the stream itself. A message that is
+/// no UTF-8 is `None` in its room.
 async fn next<'a>(
     socket: &mut WebSocketStream<BoxStream>,
     heard: &'a mpsc::Sender<Heard>,
-) -> Option<(mpsc::Permit<'a, Heard>, Message)> {
+) -> Option<(mpsc::Permit<'a, Heard>, Option<Message>)> {
     let room = heard.reserve().await.ok()?;
-    let message = socket.next().await?.ok()?;
-    Some((room, message))
+    match socket.next().await? {
+        Ok(message) => Some((room, Some(message))),
+        Err(Error::Utf8(_)) => Some((room, None)),
+        Err(_) => None,
+    }
 }
 
 async fn close(mut socket: WebSocketStream<BoxStream>, code: CloseCode) {

@@ -124,7 +124,7 @@ impl<'a> Connection<'a> {
                     self.tap.heard(&text);
                     return self.heard(&text);
                 }
-                Some(Heard::Pong) => {}
+                Some(Heard::Pong | Heard::Garbled) => {}
                 None => return false,
             },
             () = self.csms.until(held) => {

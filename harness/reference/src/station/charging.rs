@@ -7,6 +7,8 @@ use super::config::SmartCharging;
 use super::device::Device;
 use super::profile::{MOST_PROFILES, Profile, Purpose, Unit, seconds};
 use super::schedule::{Charging, Level, Plan};
+use super::session::Reason;
+use crate::defect::Defect;
 
 impl Device {
     fn plan(&self) -> Plan<'_> {
@@ -14,6 +16,15 @@ impl Device {
             profiles: &self.store.profiles,
             phases: u64::from(self.config.makeup.phases),
         }
+    }
+
+    /// The units in which it takes limits.
+    fn taken_units(&self) -> &'static [Unit] {
+        // The unit is a word of the standard, and that is all that is looked at.
+        if self.has(Defect::CsAcceptsUnsupportedUnit) {
+            return &[Unit::Amperes, Unit::Watts];
+        }
+        self.units()
     }
 
     fn units(&self) -> &'static [Unit] {
@@ -32,9 +43,22 @@ impl Device {
 
     /// SetChargingProfile for the station (0) or a connector that is there: whether it is taken.
     pub(super) fn set_charging_profile(&mut self, connector: usize, json: &Json) -> bool {
-        let Some(profile) = Profile::read(json, connector, self.units(), self.second()) else {
+        let Some(profile) = Profile::read(json, connector, self.taken_units(), self.second()) else {
             return false;
         };
+        match self.config.defect {
+            // Defaults go into a store that nothing reads.
+            Some(Defect::CsProfileAcceptedNoEffect) if profile.purpose == Purpose::Default => return true,
+            // Only the limit of a transaction is thought of.
+            Some(Defect::CsValidProfileRejected) if profile.purpose == Purpose::Default => return false,
+            // The transaction is looked up by the id in the profile.
+            Some(Defect::CsTxprofileNeedsTxid)
+                if profile.purpose == Purpose::Transaction && profile.transaction.is_none() =>
+            {
+                return false;
+            }
+            _ => {}
+        }
         let fits = match (profile.purpose, connector) {
             (Purpose::Station, 0) | (Purpose::Default, _) => true,
             (Purpose::Station, _) | (Purpose::Transaction, 0) => false,
@@ -47,7 +71,15 @@ impl Device {
 
     /// Puts a profile in place of those that it replaces; false where there is no room for one more.
     pub(super) fn install(&mut self, profile: Profile) -> bool {
-        let replaced = |it: &Profile| profile.replaces(it);
+        // Two of one place stand side by side in the database, whose key is the id.
+        let by_id = self.has(Defect::CsProfileNotReplaced);
+        let replaced = |it: &Profile| {
+            if by_id {
+                profile.id == it.id
+            } else {
+                profile.replaces(it)
+            }
+        };
         let kept = self.store.profiles.iter().filter(|it| !replaced(it)).count();
         if kept >= MOST_PROFILES {
             return false;
@@ -78,7 +110,10 @@ impl Device {
             .get("chargingProfilePurpose")
             .and_then(Json::as_str)
             .and_then(Purpose::read);
+        let all = self.has(Defect::CsClearprofileAll);
         let meant = |it: &Profile| match id {
+            // The criteria narrow down the connector, and nothing else.
+            _ if all => connector.is_none_or(|connector| usize::try_from(connector) == Ok(it.connector)),
             Some(id) => it.id == id,
             None => {
                 connector.is_none_or(|connector| usize::try_from(connector) == Ok(it.connector))
@@ -100,6 +135,8 @@ impl Device {
         let rejected = || object! { "status": "Rejected" };
         let whole = |field: &str| request.get(field).and_then(Json::as_i64);
         let numbers: Vec<usize> = match whole("connectorId") {
+            // There is no connector of that number in the table.
+            Some(0) if self.has(Defect::CsCompositeConn0) => return rejected(),
             Some(0) => self.numbers().collect(),
             asked => asked
                 .and_then(|asked| self.known_number(asked))
@@ -124,7 +161,10 @@ impl Device {
             return rejected();
         };
         let start = self.second();
-        let connectors: Vec<Charging> = numbers.iter().map(|number| self.charging(*number)).collect();
+        let mut connectors: Vec<Charging> = numbers.iter().map(|number| self.charging(*number)).collect();
+        if connector == 0 && self.has(Defect::CsCompositeConn0Active) {
+            connectors.retain(|it| !it.running);
+        }
         let (periods, duration) = self.plan().composite(&connectors, start, duration, unit);
         let periods: Vec<Json> = periods
             .into_iter()
@@ -190,8 +230,13 @@ impl Device {
                 left -= demand(*number, *most);
             }
         }
+        let sticks = self.has(Defect::CsLimitAfterZeroIgnored);
         for (number, level, most) in levels {
             let connector = self.at(number);
+            // Who has been paused is no longer among those that limits are given to.
+            if sticks && connector.offered == 0 {
+                continue;
+            }
             connector.offered = most;
             connector.phases = level.phases;
         }
@@ -205,6 +250,10 @@ impl Device {
         self.apportion();
         for number in self.numbers() {
             if self.runs(number) {
+                // Nothing to be had: the session is taken to be over.
+                if self.connectors[number - 1].offered == 0 && self.has(Defect::CsLimit0EndsTx) {
+                    self.stop(number, Reason::Other, None);
+                }
                 self.refresh(number);
             }
         }
@@ -218,6 +267,10 @@ impl Device {
 
     /// A transaction starts, with a profile of its own if there is one.
     pub(super) fn begin_charging(&mut self, number: usize, profile: Option<Box<Profile>>) {
+        if self.has(Defect::CsLimitAfterZeroIgnored) {
+            // A new transaction begins with what there is.
+            self.at(number).offered = u64::MAX;
+        }
         if let Some(mut profile) = profile {
             profile.connector = number;
             // Where there is no room the transaction runs without: the request was to start it.

@@ -12,7 +12,7 @@ use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, CONNECTION, SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::config::Config;
@@ -118,6 +118,12 @@ impl Device {
             self.line = Line::Down { dial_at: None };
             return;
         };
+        let mut request = request;
+        if self.has(Defect::CsNoConnectionUpgrade) {
+            // What a plain request of HTTP says.
+            let plain = HeaderValue::from_static("keep-alive");
+            request.headers_mut().insert(CONNECTION, plain);
+        }
         let stream = self.dialler.dial();
         let limit = self.config.timing.message_timeout;
         self.line = Line::Dialling(Box::pin(async move {
@@ -143,10 +149,15 @@ impl Device {
             },
             LineEvent::Heard(heard) => {
                 self.pong_missing = false;
-                if let Heard::Text(text) = heard {
-                    self.failures = 0;
-                    self.tap.heard(&text);
-                    self.heard(&text);
+                match heard {
+                    Heard::Text(text) => {
+                        self.failures = 0;
+                        self.tap.heard(&text);
+                        self.heard(&text);
+                    }
+                    // Whoever decodes the text throws, and nobody catches it.
+                    Heard::Garbled if self.has(Defect::AnyCrashInvalidUtf8) => self.crash(),
+                    Heard::Garbled | Heard::Pong => {}
                 }
             }
         }
@@ -261,7 +272,7 @@ impl Device {
     }
 
     fn ping(&mut self) {
-        if self.pong_missing {
+        if self.pong_missing && !self.has(Defect::CsHalfopenNeverDetected) {
             // Half open: nothing came back since the last ping (J errata 3.11).
             return self.line_lost();
         }

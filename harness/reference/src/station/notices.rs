@@ -73,8 +73,13 @@ impl Device {
         let mut info = None;
         if number > 0 {
             let operative = self.operative(number);
+            let unbridled = self.has(Defect::CsLimitNotApplied);
             let connector = self.at(number);
-            let watts = connector.power(operative);
+            let mut watts = connector.power(operative);
+            if unbridled && watts > 0 {
+                // The vehicle is told of the limit, the relay does not mind it.
+                watts = connector.draw;
+            }
             if watts != connector.meter.watts() {
                 connector.meter.flow(watts, now);
             }
