@@ -382,6 +382,9 @@ pub(crate) struct Mutants {
     /// Derive defects that nobody listed from everything that the clean devices say.
     #[arg(long)]
     pub(crate) generic: bool,
+    /// Play only these cases, by id; `*` stands for anything. It counts for no score.
+    #[arg(long = "case", value_name = "CASE")]
+    pub(crate) only: Vec<String>,
     /// List the defects and play nothing.
     #[arg(long, conflicts_with_all = ["generic", "json"])]
     pub(crate) list: bool,

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use globset::Glob;
+use globset::{Glob, GlobMatcher};
 use plugfest_protocol::Edition;
 use plugfest_reference::defect::{Confidence, table};
 use plugfest_reports::exit;
@@ -51,12 +51,18 @@ pub(super) fn run(global: &Global, arguments: &Mutants, out: &mut Out) -> Result
         }
     };
     let roles = roles(arguments);
+    let only = globs(&arguments.only)?;
+    let wanted = |case: &str| only.is_empty() || only.iter().any(|glob| glob.is_match(case));
     let rehearsed = |done, all| progress("rehearsed", done, all);
-    let suite = pool.install(|| Suite::rehearse(&common, &library, &roles, &rehearsed));
+    let suite = pool.install(|| Suite::rehearse(&common, &library, &roles, &wanted, &rehearsed));
+    if suite.stages.is_empty() {
+        return Err(Failure::usage("no case fits what was asked for".to_owned())
+            .hint("plugfest list names them all"));
+    }
     told.store(0, Ordering::Relaxed);
     let dirty = dirty(&suite, out)?;
     let mutants = chosen(arguments, &suite, edition, &roles)?;
-    let whole = arguments.what.is_empty() && arguments.role.is_none();
+    let whole = arguments.what.is_empty() && arguments.role.is_none() && only.is_empty();
     let played = |done, all| progress("played", done, all);
     let judged = pool.install(|| suite.judge(mutants, &played));
     for one in &judged {
@@ -139,12 +145,7 @@ fn chosen(
     } else {
         Mutant::listed()
     };
-    let mut globs = Vec::new();
-    for text in &arguments.what {
-        let glob =
-            Glob::new(text).map_err(|error| Failure::usage(format!("`{text}` is no pattern: {error}")))?;
-        globs.push(glob.compile_matcher());
-    }
+    let globs = globs(&arguments.what)?;
     let taken: Vec<Mutant> = all
         .into_iter()
         .filter(|mutant| roles.contains(&mutant.role.as_str()))
@@ -155,6 +156,17 @@ fn chosen(
             .hint("plugfest mutants --list names them all"));
     }
     Ok(taken)
+}
+
+fn globs(texts: &[String]) -> Result<Vec<GlobMatcher>, Failure> {
+    texts
+        .iter()
+        .map(|text| {
+            Glob::new(text)
+                .map(|glob| glob.compile_matcher())
+                .map_err(|error| Failure::usage(format!("`{text}` is no pattern: {error}")))
+        })
+        .collect()
 }
 
 /// Tells what the clean devices were blamed for, which is a fault of ours.

@@ -36,16 +36,17 @@ pub(crate) struct Suite<'a> {
 }
 
 impl<'a> Suite<'a> {
-    /// Plays everything once against the clean devices.
+    /// Plays every wanted case once against the clean devices.
     pub(crate) fn rehearse(
         common: &'a Common<'a>,
         library: &Library,
         roles: &[&str],
+        wanted: &(dyn Fn(&str) -> bool + Sync),
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Self {
         let mut planned: Vec<(usize, Ticket)> = Vec::new();
         for line in catalogue::lines(library) {
-            if !roles.contains(&line.role) {
+            if !roles.contains(&line.role) || !wanted(&line.loaded.case.id) {
                 continue;
             }
             let applies = |ticket: &Ticket| ticket.planned.passed_over.is_none();

@@ -102,7 +102,8 @@ pub(super) static RULES: &[Entry] = &[
         "OCPP-1.6J 4.2",
         Level::Must,
         "A CALL always has four elements, a CALLRESULT three, a CALLERROR five. An action name inside a CALLRESULT or \
-         missing error details are common ways to break this.",
+         missing error details are common ways to break this. The finding cites the section of the message type, where \
+         it can be told.",
     ),
     frame(
         "frame/id-not-string",
@@ -365,13 +366,27 @@ impl Check for Grammar {
                     .iter()
                     .any(|other| other.kind == FrameFlawKind::CodeNotString);
             if is(flaw.kind, name) && !told {
-                out.add(
+                let finding = out.add(
                     format!("the frame is ill-formed: {}", flaw.detail),
                     title,
                     short(text),
                 );
+                if let (FrameFlawKind::BadArity, Some(section)) = (flaw.kind, section_of(text)) {
+                    finding.clause(section);
+                }
             }
         }
+    }
+}
+
+/// The section that says how many elements a message of this type has.
+fn section_of(text: &str) -> Option<&'static str> {
+    let begin = text.trim_start().strip_prefix('[')?.trim_start();
+    match begin.chars().next()? {
+        '2' => Some("OCPP-1.6J 4.2, 4.2.1"),
+        '3' => Some("OCPP-1.6J 4.2, 4.2.2"),
+        '4' => Some("OCPP-1.6J 4.2, 4.2.3"),
+        _ => None,
     }
 }
 

@@ -6,6 +6,8 @@ use super::support::{Check, Entry, OCPP16, short};
 use crate::finding::Level;
 use crate::rule::{Context, Findings, RuleInfo, Seen, Wants};
 
+/// How times are written.
+const NOTATION: &str = "OCPP-1.6 3.15";
 /// No more violations than these are reported for one message.
 const MOST: usize = 20;
 
@@ -19,7 +21,8 @@ pub(super) static RULES: &[Entry] = &[
         explain: "Every CALL of the DUT is checked against the field definitions of its action: required fields, no \
                   others (OCPP-1.6J-errata 3.2), types, lengths, enum literals, date-times, and the bounds that stand \
                   in the text but in no schema. Each violation is a finding of its own with a JSON pointer; its \
-                  clause is the section that defines the fields. Where documents disagree (Celsius and Celcius, ISO \
+                  clause is the section that defines the fields, and for a time 3.15 as well, which asks for ISO 8601. \
+                  Where documents disagree (Celsius and Celcius, ISO \
                   8601 and RFC 3339, empty lists, 32 bits) the finding is a warning that cites both readings.",
     }),
     Entry::both::<Responses>(RuleInfo {
@@ -113,8 +116,14 @@ fn report(
         );
         let finding = out.add(message, violation.expected.as_str(), violation.got.as_str());
         finding.at(violation.pointer.as_str());
-        if let Some(clause) = clause {
-            finding.clause(clause);
+        match clause {
+            Some(clause) if violation.class == ViolationClass::BadDateTime => {
+                finding.clause(format!("{clause}, {NOTATION}"));
+            }
+            Some(clause) => {
+                finding.clause(clause);
+            }
+            None => {}
         }
         if violation.severity == Severity::Contested {
             finding.level(Level::Contested);

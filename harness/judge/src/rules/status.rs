@@ -1,15 +1,19 @@
 //! StatusNotification: what a connector may report, and from where to where it may go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use plugfest_protocol::{Json, Timestamp};
 use plugfest_trace::{Party, What};
 
 use super::support::{
-    Away, Check, Entry, OCPP16, action_timeout, connectors, fact, int, shown, status, text,
+    Away, Check, Entry, OCPP16, action_timeout, connectors, fact, instant, int, shown, status, text,
 };
 use crate::finding::Level;
 use crate::rule::{AnswerSeen, Context, Findings, RuleInfo, Seen, Wants};
+
+/// What two readings of one clock may lie apart that belong to one moment.
+const MOMENT: Duration = Duration::from_secs(2);
 
 pub(super) static RULES: &[Entry] = &[
     Entry::station::<ConnectorZero>(RuleInfo {
@@ -92,7 +96,9 @@ pub(super) static RULES: &[Entry] = &[
         editions: OCPP16,
         explain: "Available means free for a new user. StatusNotification may overtake StopTransaction, so that the \
                   station has `timeout.action` (60 s by default) to send the StopTransaction. Not judged while \
-                  transaction messages fail or wait, after a restart, or when the connection was lost meanwhile.",
+                  transaction messages fail or wait, after a restart, or when the connection was lost meanwhile. MeterValues \
+                  of that transaction that were taken more than two seconds after the Available, by the station's own \
+                  clock, prove it at once.",
     }),
     Entry::station::<ChargingWithoutTransaction>(RuleInfo {
         id: "status/charging-without-transaction",
@@ -458,6 +464,8 @@ impl Trouble {
 #[derive(Debug, Default)]
 struct AvailableInTransaction {
     due: BTreeMap<i64, (Timestamp, i64)>,
+    /// When it was so by the station's own clock. It outlives the connection.
+    told: BTreeMap<i64, (Timestamp, i64)>,
     trouble: Trouble,
 }
 
@@ -492,17 +500,51 @@ impl Check for AvailableInTransaction {
             }
             _ => {}
         }
-        let Some((_, connector, status, _)) = notification(&seen) else {
+        if let Some((connector, id)) = self.goes_on(&seen) {
+            let message = format!("connector {connector} was called Available, and its transaction {id} goes on");
+            out.add(message, "a status of a transaction", "Available")
+                .clause("OCPP-1.6 4.9, 7.7");
+        }
+        let Some((_, connector, status, payload)) = notification(&seen) else {
             return;
         };
         let open = context
             .facts
             .fact(&format!("transaction.{connector}"))
             .and_then(Json::as_i64);
+        self.told.remove(&connector);
         match open.filter(|_| status == "Available") {
-            Some(id) => self.due.insert(connector, (context.at, id)),
+            Some(id) => {
+                if let Some(at) = instant(payload, "timestamp") {
+                    self.told.insert(connector, (at, id));
+                }
+                self.due.insert(connector, (context.at, id))
+            }
             None => self.due.remove(&connector),
         };
+    }
+}
+
+impl AvailableInTransaction {
+    /// A connector that was called Available, where a reading of its transaction was taken after that, by the same clock.
+    fn goes_on(&mut self, seen: &Seen<'_>) -> Option<(i64, i64)> {
+        let Seen::Call {
+            from: Party::Dut,
+            action: "MeterValues",
+            payload,
+            ..
+        } = *seen
+        else {
+            return None;
+        };
+        let (connector, id) = (int(payload, "connectorId")?, int(payload, "transactionId")?);
+        let (told, _) = *self.told.get(&connector).filter(|(_, open)| *open == id)?;
+        let values = payload.get("meterValue").and_then(Json::as_array)?;
+        let latest = values.iter().filter_map(|value| instant(value, "timestamp")).max()?;
+        (latest.since(told) > MOMENT).then(|| {
+            self.told.remove(&connector);
+            (connector, id)
+        })
     }
 }
 

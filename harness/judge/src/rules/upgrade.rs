@@ -202,7 +202,49 @@ pub(super) static RULES: &[Entry] = &[
                   request (400, 406, 415, 426, 500, 501) breaks it. Not judged where a version of OCPP was among the \
                   offers, and for statuses that have other reasons (401, 403, 404, 429, 503).",
     }),
+    Entry::station::<DialFlood>(RuleInfo {
+        id: "upgrade/dial-flood",
+        title: "a station that is turned away waits before it tries again",
+        clause: "OCPP-1.6J-errata 3.4",
+        level: Level::Should,
+        editions: OCPP16,
+        explain: "The clause asks for a back-off after HTTP 404, and its reason holds for every other failure: a CSMS that \
+                  comes back must not be overloaded. More than ten failed attempts within ten seconds are no back-off \
+                  by any reading. A warning, as the clause speaks of 404 alone.",
+    }),
 ];
+
+/// Attempts to connect without a pause.
+#[derive(Debug, Default)]
+struct DialFlood {
+    failed: VecDeque<Timestamp>,
+}
+
+impl Check for DialFlood {
+    const WANTS: u8 = Wants::EVENT;
+
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        const MANY: usize = 11;
+        let Some(attempt) = Attempt::of(seen) else { return };
+        // A 404 is the business of the rule above.
+        if attempt.by != Party::Dut || !attempt.refused || attempt.status() == Some(404) {
+            return;
+        }
+        self.failed.push_back(context.at);
+        if self.failed.len() < MANY {
+            return;
+        }
+        let span = context.at.since(self.failed.pop_front().unwrap_or(context.at));
+        if span <= Duration::from_secs(10) {
+            out.add(
+                "the station dials without a pause",
+                "a back-off",
+                format!("{MANY} attempts in {}", shown(span)),
+            );
+            self.failed.clear();
+        }
+    }
+}
 
 const fn request(id: &'static str, clause: &'static str, level: Level, explain: &'static str) -> Entry {
     Entry::station::<HeadFlaw>(RuleInfo {

@@ -22,8 +22,10 @@ pub(in crate::rules) static RULES: &[Entry] = &[
         clause: "OCPP-1.6 7.13",
         level: Level::Must,
         editions: OCPP16,
-        explain: "The first period of a schedule SHALL begin at 0, and the begin of each ends the one before it \
-                  (OCPP-1.6 7.14), so that they rise.",
+        explain: "The first period of a schedule SHALL begin at 0 (OCPP-1.6 5.16.4), and the begin of each ends the one \
+                  before it (OCPP-1.6 7.14), so that they rise. A schedule without any period has no first one: it says \
+                  nothing of the time that was asked for, which the station SHALL calculate (OCPP-1.6 5.7). Everywhere \
+                  else an empty list is a matter of the schema, on which documents disagree.",
     }),
     Entry::station::<Echo>(RuleInfo {
         id: "charging/composite-echo",
@@ -134,6 +136,15 @@ impl Check for Shape {
             return;
         };
         let periods = schedule.get("chargingSchedulePeriod").and_then(Json::as_array);
+        if periods.is_some_and(<[Json]>::is_empty) {
+            out.add(
+                "an accepted composite schedule has no period",
+                "a first period that begins at 0",
+                "an empty list",
+            )
+            .at("/chargingSchedule/chargingSchedulePeriod")
+            .clause("OCPP-1.6 5.7, 7.13");
+        }
         let mut before: Option<i64> = None;
         for (n, period) in periods.unwrap_or_default().iter().enumerate() {
             let Some(start) = int(period, "startPeriod") else {

@@ -53,6 +53,17 @@ pub(in crate::rules) static RULES: &[Entry] = &[
                   of a transaction is below the meterStop of the one before it on the same connector, and tells of a \
                   later moment.",
     }),
+    Entry::station::<Between>(RuleInfo {
+        id: "meters/between-transactions",
+        title: "no energy flows between two transactions",
+        clause: "OCPP-1.6 6.49, 7.31",
+        level: Level::Advisory,
+        editions: OCPP16,
+        explain: "meterStop is the register at the end of a transaction, and what is delivered is delivered in \
+                  transactions. A meterStart that lies more than 20 Wh above the meterStop of the transaction before it on \
+                  the same connector means that meterStop was read too early, or that something is given away. A warning \
+                  without a clause that forbids it: a station may have loads of its own behind that meter.",
+    }),
     Entry::station::<Outside>(RuleInfo {
         id: "meters/outside-transaction",
         title: "samples of a transaction lie between meterStart and meterStop",
@@ -65,6 +76,9 @@ pub(in crate::rules) static RULES: &[Entry] = &[
                   compared, with one step of their notation, at least 1 Wh, of tolerance.",
     }),
 ];
+
+/// What a station of its own may use between two transactions, in Wh.
+const OWN_USE: i64 = 20;
 
 /// Readings below zero.
 #[derive(Debug, Default)]
@@ -184,13 +198,49 @@ fn key(connector: i64, transaction: Option<i64>, sample: &Sample<'_>) -> Registe
 /// Registers set back between transactions.
 #[derive(Debug, Default)]
 struct Rebased {
-    book: Book,
-    last: BTreeMap<i64, (i64, Timestamp)>,
+    ends: Ends,
 }
 
 impl Check for Rebased {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        if let Some((stop, start)) = self.ends.see(context, seen).filter(|(stop, start)| (0..*stop).contains(start)) {
+            let message = "the register was set back since the last transaction";
+            out.add(message, format!("at least {stop}"), start.to_string())
+                .at("/meterStart");
+        }
+    }
+}
+
+/// Energy that belongs to nobody.
+#[derive(Debug, Default)]
+struct Between {
+    ends: Ends,
+}
+
+impl Check for Between {
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
+        let gap = |(stop, start): &(i64, i64)| *stop >= 0 && start.saturating_sub(*stop) > OWN_USE;
+        if let Some((stop, start)) = self.ends.see(context, seen).filter(gap) {
+            let message = "energy flowed after the end of the last transaction";
+            out.add(message, format!("about {stop}"), start.to_string())
+                .at("/meterStart");
+        }
+    }
+}
+
+/// The meterStop of the last transaction on each connector.
+#[derive(Debug, Default)]
+struct Ends {
+    book: Book,
+    last: BTreeMap<i64, (i64, Timestamp)>,
+}
+
+impl Ends {
+    /// Learns from one thing. With a StartTransaction that tells of a later moment come the meterStop before it and its
+    /// own meterStart.
+    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>) -> Option<(i64, i64)> {
         self.book.begin(context);
+        let mut pair = None;
         match seen {
             Seen::Call {
                 from: Party::Dut,
@@ -212,21 +262,11 @@ impl Check for Rebased {
                 payload,
                 ..
             } => {
-                let (Some(connector), Some(start)) =
-                    (int(payload, "connectorId"), int(payload, "meterStart"))
-                else {
-                    return;
-                };
                 let at = instant(payload, "timestamp");
-                let last = self
-                    .last
-                    .remove(&connector)
+                let last = int(payload, "connectorId")
+                    .and_then(|connector| self.last.remove(&connector))
                     .filter(|(_, stopped)| at.is_some_and(|at| at >= *stopped));
-                if let Some((stop, _)) = last.filter(|(stop, _)| (0..*stop).contains(&start)) {
-                    let message = "the register was set back since the last transaction";
-                    out.add(message, format!("at least {stop}"), start.to_string())
-                        .at("/meterStart");
-                }
+                pair = last.map(|(stop, _)| stop).zip(int(payload, "meterStart"));
             }
             _ => {}
         }
@@ -234,6 +274,7 @@ impl Check for Rebased {
             self.last.pop_last();
         }
         self.book.see(context, seen);
+        pair
     }
 }
 

@@ -20,7 +20,8 @@ pub(in crate::rules) static RULES: &[Entry] = &[
         editions: OCPP16,
         explain: "A side should not send a CALL before its last one on this connection was answered or timed out. In \
                   1.6 it is a SHOULD NOT. How long the DUT's time-out is nobody knows, so that only CALLs that follow \
-                  within two seconds of an unanswered one are judged. CALLs of the two sides may cross at any time.",
+                  within two seconds of an unanswered one are judged, and the same CALL with the same id within five: \
+                  on a mobile network an answer may take as long. CALLs of the two sides may cross at any time.",
     }),
     Entry::csms::<SecurityError>(RuleInfo {
         id: "sequence/served-before-acceptance",
@@ -80,6 +81,7 @@ impl Check for OneCall {
 
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         const YOUNG: Duration = Duration::from_secs(2);
+        const HASTY: Duration = Duration::from_secs(5);
         let Seen::Call {
             conn,
             from: Party::Dut,
@@ -90,7 +92,16 @@ impl Check for OneCall {
         else {
             return;
         };
-        // The same id again is a matter of ids/reused.
+        let hasty = |at: Timestamp| (YOUNG..HASTY).contains(&context.at.since(at));
+        let mut again = context.ledger.open_from(conn, Party::Dut);
+        if let Some(other) = again.find(|other| hasty(other.at) && other.id == id) {
+            let age = shown(context.at.since(other.at));
+            let message = format!("{action} was sent again before its answer could be expected");
+            out.add(message, "an answer or a time-out", format!("again after {age}"))
+                .clause("OCPP-1.6J 4.1.1, 4.1.4");
+            return;
+        }
+        // The same id again sooner than that is a matter of ids/reused.
         let young = |at: Timestamp| context.at.since(at) < YOUNG;
         let mut open = context.ledger.open_from(conn, Party::Dut);
         if let Some(other) = open.find(|other| young(other.at) && other.id != id) {
