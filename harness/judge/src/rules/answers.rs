@@ -40,16 +40,6 @@ pub(super) static RULES: &[Entry] = &[
                   nothing, and peers that reuse ids or match loosely will take it for the answer to something else. \
                   Not judged where we used the id twice ourselves.",
     }),
-    Entry::both::<AsCall>(RuleInfo {
-        id: "answers/as-call",
-        title: "an answer has the message type of an answer",
-        clause: "OCPP-1.6J 4.1.3, 4.2.2",
-        level: Level::Must,
-        editions: OCPP16,
-        explain: "A CALLRESULT begins with 3. What begins with 2, as a CALL does, and then has the id of an open CALL of \
-                  the peer and an object in the place of the action, is a CALLRESULT with the wrong number: the peer takes it \
-                  for a broken CALL and waits on.",
-    }),
     Entry::both::<Stray>(RuleInfo {
         id: "answers/stray",
         title: "an answer has the id of a CALL",
@@ -190,44 +180,6 @@ fn is_doubled(context: &Context<'_>, call: &OpenCall) -> bool {
     validate(context.edition, &call.action, Part::Request, &call.payload)
         .iter()
         .any(|violation| violation.class == ViolationClass::DuplicateKey)
-}
-
-/// Answers that look like CALLs.
-#[derive(Debug, Default)]
-struct AsCall;
-
-impl Check for AsCall {
-    const WANTS: u8 = Wants::FRAME;
-
-    fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        let Seen::Frame {
-            conn,
-            from: Party::Dut,
-            text,
-            flaws,
-            ..
-        } = seen
-        else {
-            return;
-        };
-        if !flaws.iter().any(|flaw| flaw.kind == FrameFlawKind::BadArity) {
-            return;
-        }
-        let Ok(json) = Json::parse(text) else { return };
-        let Some([kind, id, Json::Object(_)]) = json.as_array() else {
-            return;
-        };
-        let open = |id: &str| {
-            context
-                .ledger
-                .open_from(conn, Party::Us)
-                .find(|call| call.id == id)
-        };
-        if let (Some(2), Some(call)) = (kind.as_i64(), id.as_str().and_then(open)) {
-            let message = format!("the answer to {} has the message type of a CALL", call.action);
-            out.add(message, "message type 3", "message type 2");
-        }
-    }
 }
 
 /// Second answers.

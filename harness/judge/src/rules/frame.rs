@@ -102,8 +102,8 @@ pub(super) static RULES: &[Entry] = &[
         "OCPP-1.6J 4.2",
         Level::Must,
         "A CALL always has four elements, a CALLRESULT three, a CALLERROR five. An action name inside a CALLRESULT or \
-         missing error details are common ways to break this. The finding cites the section of the message type, where \
-         it can be told.",
+         missing error details are common ways to break this, and so is a CALLRESULT that begins with 2. The finding \
+         cites the section of the message type, where it can be told.",
     ),
     frame(
         "frame/id-not-string",
@@ -371,12 +371,28 @@ impl Check for Grammar {
                     title,
                     short(text),
                 );
-                if let (FrameFlawKind::BadArity, Some(section)) = (flaw.kind, section_of(text)) {
-                    finding.clause(section);
+                if flaw.kind == FrameFlawKind::BadArity {
+                    if let Some(action) = answers(context, conn, text) {
+                        finding.message = format!("the answer to {action} has the message type of a CALL");
+                        finding.clause("OCPP-1.6J 4.1.3, 4.2.2");
+                    } else if let Some(section) = section_of(text) {
+                        finding.clause(section);
+                    }
                 }
             }
         }
     }
+}
+
+/// The CALL of ours that a frame answers although it begins as a CALL does: with 2, its id, and an object.
+fn answers<'a>(context: &Context<'a>, conn: u32, text: &str) -> Option<&'a str> {
+    let json = Json::parse(text).ok()?;
+    let [kind, id, Json::Object(_)] = json.as_array()? else {
+        return None;
+    };
+    let id = id.as_str().filter(|_| kind.as_i64() == Some(2))?;
+    let mut open = context.ledger.open_from(conn, Party::Us);
+    open.find(|call| call.id == id).map(|call| call.action.as_str())
 }
 
 /// The section that says how many elements a message of this type has.

@@ -70,6 +70,21 @@ pub(crate) const PAIRS: &[Pair] = &[
     station("upgrade/path", "- open path=/ocpp/CP%201\n+ open path=/ocpp/CP%1"),
     station("upgrade/path", "- open path=/ocpp/CP-1?x=1\n+ open path=/ocpp/"),
     station(
+        "upgrade/dial-flood",
+        "refused 503
+        refused 503
+        refused 503
+        refused 503
+        refused 503
+        - wait 12
+        refused 503
+        refused 503
+        refused 503
+        refused 503
+        refused 503
+        refused 503",
+    ),
+    station(
         "upgrade/back-off",
         "refused 404
         refused 404
@@ -208,6 +223,16 @@ pub(crate) const PAIRS: &[Pair] = &[
         open
         - beats
         + boots",
+    ),
+    station(
+        "sequence/one-call-in-flight",
+        r#"up
+        fact boot "Accepted"
+        dut#a Heartbeat {}
+        wait 3
+        - wait 3
+        dut#a Heartbeat {}
+        us => {"currentTime":"$now"}"#,
     ),
     station(
         "sequence/one-call-in-flight",

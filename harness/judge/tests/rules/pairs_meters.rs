@@ -101,6 +101,15 @@ pub(crate) const PAIRS: &[Pair] = &[
         + starts 1 A 8 0"#,
     ),
     station(
+        "meters/between-transactions",
+        r#"up
+        fact boot "Accepted"
+        starts 1 A 7 1000
+        stops 7 1500
+        - starts 1 A 8 1510
+        + starts 1 A 8 1550"#,
+    ),
+    station(
         "meters/outside-transaction",
         r#"up
         fact boot "Accepted"

@@ -69,6 +69,19 @@ pub(crate) const PAIRS: &[Pair] = &[
         tick"#,
     ),
     station(
+        "status/available-in-transaction",
+        r#"up
+        fact boot "Accepted"
+        fact transaction.1 7
+        fact status.1 "Charging"
+        - dut StatusNotification {"connectorId":1,"status":"SuspendedEV","errorCode":"NoError","timestamp":"$now"}
+        + dut StatusNotification {"connectorId":1,"status":"Available","errorCode":"NoError","timestamp":"$now"}
+        us => {}
+        wait 10
+        dut MeterValues {"connectorId":1,"transactionId":7,"meterValue":[{"timestamp":"$now","sampledValue":[{"value":"10"}]}]}
+        us => {}"#,
+    ),
+    station(
         "status/charging-without-transaction",
         r#"up
         fact boot "Accepted"

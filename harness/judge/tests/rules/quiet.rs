@@ -531,4 +531,19 @@ pub(crate) const TRACES: &[(&str, &str, &str)] = &[
         us GetCompositeSchedule {"connectorId":1,"duration":300,"chargingRateUnit":"A"}
         dut => {"status":"Accepted","connectorId":1,"scheduleStart":"$now","chargingSchedule":{"duration":300,"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":32}]}}"#,
     ),
+    (
+        "a station that waits for an answer has nothing to say",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        fact heartbeat 10
+        beats
+        wait 5
+        dut StatusNotification {"connectorId":1,"status":"Available","errorCode":"NoError"}
+        wait 29
+        tick
+        us => {}
+        wait 5
+        beats"#,
+    ),
 ];
