@@ -56,8 +56,9 @@ pub(super) fn run(global: &Global, arguments: &Mutants, out: &mut Out) -> Result
     let rehearsed = |done, all| progress("rehearsed", done, all);
     let suite = pool.install(|| Suite::rehearse(&common, &library, &roles, &wanted, &rehearsed));
     if suite.stages.is_empty() {
-        return Err(Failure::usage("no case fits what was asked for".to_owned())
-            .hint("plugfest list names them all"));
+        return Err(
+            Failure::usage("no case fits what was asked for".to_owned()).hint("plugfest list names them all")
+        );
     }
     told.store(0, Ordering::Relaxed);
     let dirty = dirty(&suite, out)?;

@@ -1,6 +1,6 @@
 //! Frame grammar: what a text frame of OCPP-J must look like, and the WebSocket layer below it.
 
-use plugfest_protocol::{Frame, FrameFlawKind};
+use plugfest_protocol::{Frame, FrameFlawKind, Json};
 use plugfest_trace::{Party, What};
 
 use super::support::{Check, EVERY, Entry, OCPP16, short};

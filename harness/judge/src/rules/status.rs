@@ -501,7 +501,8 @@ impl Check for AvailableInTransaction {
             _ => {}
         }
         if let Some((connector, id)) = self.goes_on(&seen) {
-            let message = format!("connector {connector} was called Available, and its transaction {id} goes on");
+            let message =
+                format!("connector {connector} was called Available, and its transaction {id} goes on");
             out.add(message, "a status of a transaction", "Available")
                 .clause("OCPP-1.6 4.9, 7.7");
         }
@@ -540,7 +541,10 @@ impl AvailableInTransaction {
         let (connector, id) = (int(payload, "connectorId")?, int(payload, "transactionId")?);
         let (told, _) = *self.told.get(&connector).filter(|(_, open)| *open == id)?;
         let values = payload.get("meterValue").and_then(Json::as_array)?;
-        let latest = values.iter().filter_map(|value| instant(value, "timestamp")).max()?;
+        let latest = values
+            .iter()
+            .filter_map(|value| instant(value, "timestamp"))
+            .max()?;
         (latest.since(told) > MOMENT).then(|| {
             self.told.remove(&connector);
             (connector, id)

@@ -203,7 +203,11 @@ struct Rebased {
 
 impl Check for Rebased {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
-        if let Some((stop, start)) = self.ends.see(context, seen).filter(|(stop, start)| (0..*stop).contains(start)) {
+        if let Some((stop, start)) = self
+            .ends
+            .see(context, seen)
+            .filter(|(stop, start)| (0..*stop).contains(start))
+        {
             let message = "the register was set back since the last transaction";
             out.add(message, format!("at least {stop}"), start.to_string())
                 .at("/meterStart");
