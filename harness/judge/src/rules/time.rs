@@ -128,7 +128,7 @@ impl Check for BeforeTime {
         let finding = out.add(message, "when it happened", at.to_rfc3339());
         finding.at(pointer);
         if let Some(known) = context.edition.action(action) {
-            finding.clause(known.clause_request.as_str());
+            finding.clause(format!("{}, OCPP-1.6 3.15", known.clause_request));
         }
     }
 }

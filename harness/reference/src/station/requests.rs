@@ -273,7 +273,9 @@ impl Device {
         };
         // Not allowed while registration is pending (§4.2).
         let accepted = self.registration == Registration::Accepted;
-        let may_begin = |number: &usize| self.welcomes(*number) && self.may_admit(*number, &tag);
+        // Who chose the connector itself has looked at it, and looks no more.
+        let chosen = request.get("connectorId").is_none() && self.has(Defect::CsRemotestartTakesReserved);
+        let may_begin = |number: &usize| self.welcomes(*number) && (chosen || self.may_admit(*number, &tag));
         let Some(number) = number.filter(|number| accepted && may_begin(number)) else {
             return "Rejected";
         };
