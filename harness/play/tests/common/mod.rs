@@ -59,7 +59,8 @@ pub(crate) fn library_of(own: &[(&str, &str)]) -> Library {
 pub(crate) fn values() -> Json {
     Json::parse(
         r#"{"tag":{"valid":"TAG-VALID","valid2":"TAG-VALID-2","invalid":"TAG-INVALID","expired":"TAG-EXPIRED",
-            "blocked":"TAG-BLOCKED","parent1":"TAG-P1","parent2":"TAG-P2","group":"GROUP"}}"#,
+            "blocked":"TAG-BLOCKED","parent1":"TAG-P1","parent2":"TAG-P2","group":"GROUP"},
+            "tag_unset":"TAG-UNSET"}"#,
     )
     .unwrap()
 }
