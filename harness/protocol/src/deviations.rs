@@ -18,8 +18,9 @@ pub struct Deviation {
 }
 
 const OCPP16: &str = "OCPP-1.6";
+const OCPP201: &str = "OCPP-2.0.1";
 
-static DEVIATIONS: [Deviation; 9] = [
+static DEVIATIONS: [Deviation; 14] = [
     Deviation {
         id: "celsius",
         edition: OCPP16,
@@ -92,6 +93,47 @@ static DEVIATIONS: [Deviation; 9] = [
         lenient: "it is a SHOULD, and most readers take the last one",
         verdict: "a duplicate key is a warning",
     },
+    Deviation {
+        id: "field-length",
+        edition: OCPP201,
+        place: "Get15118EVCertificate.exiResponse",
+        strict: "at most 5600 characters (the schema)",
+        lenient: "a station may announce that it takes more (OCPPCommCtrlr.FieldLength, OCPP-2.0.1-messages 1.16.2); \
+                  copies of the schemas in use say 7500",
+        verdict: "up to 7500 characters it is a warning",
+    },
+    Deviation {
+        id: "one-decimal-place",
+        edition: OCPP201,
+        place: "ChargingSchedulePeriod.limit, ChargingSchedule.minChargingRate",
+        strict: "at most one decimal place (the description of the fields, OCPP-2.0.1-messages 2.11, 2.12)",
+        lenient: "any number of them (the schemas set no multipleOf, as those of 1.6 did; no requirement repeats it)",
+        verdict: "a second decimal place is a warning",
+    },
+    Deviation {
+        id: "integer-with-fraction",
+        edition: OCPP201,
+        place: "every integer",
+        strict: "digits and a minus sign alone (the primitive types, OCPP-2.0.1 2.1.4)",
+        lenient: "`1.0` is the integer 1 (JSON Schema draft-06, in which the schemas are written)",
+        verdict: "such a spelling is a warning",
+    },
+    Deviation {
+        id: "null-payload",
+        edition: OCPP201,
+        place: "the payload of a message without required fields",
+        strict: "an object (`type: object` in the schemas)",
+        lenient: "`null` is possible where there is nothing to say, `{}` good practice (OCPP-2.0.1J 4.1.5)",
+        verdict: "`null` is a warning",
+    },
+    Deviation {
+        id: "duplicate-key",
+        edition: OCPP201,
+        place: "every object",
+        strict: "names in an object should be unique (RFC 8259 4)",
+        lenient: "it is a SHOULD, and most readers take the last one",
+        verdict: "a duplicate key is a warning",
+    },
 ];
 
 /// Every deviation that is known.
@@ -99,9 +141,11 @@ pub fn deviations() -> &'static [Deviation] {
     &DEVIATIONS
 }
 
-/// The deviation of that id.
-pub fn deviation(id: &str) -> Option<&'static Deviation> {
-    DEVIATIONS.iter().find(|deviation| deviation.id == id)
+/// The deviation of that id in an edition; `None` where its documents agree.
+pub fn deviation(edition: &str, id: &str) -> Option<&'static Deviation> {
+    DEVIATIONS
+        .iter()
+        .find(|deviation| deviation.id == id && deviation.edition == edition)
 }
 
 #[cfg(test)]
@@ -111,9 +155,11 @@ mod tests {
     #[test]
     fn ids_are_unique_and_found() {
         for row in deviations() {
-            assert_eq!(deviation(row.id), Some(row), "{}", row.id);
+            assert_eq!(deviation(row.edition, row.id), Some(row), "{}", row.id);
+            assert!(crate::Edition::names().any(|name| name == row.edition));
             assert_ne!(row.strict, row.lenient);
         }
-        assert_eq!(deviation("nothing"), None);
+        assert_eq!(deviation(OCPP16, "nothing"), None);
+        assert_eq!(deviation("OCPP-9", "celsius"), None);
     }
 }

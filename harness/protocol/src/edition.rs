@@ -4,12 +4,15 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use crate::error_codes::FaultRow;
+use crate::frame::MAX_ID_CHARS;
 
 mod config;
 mod parse;
+mod shape;
 
-pub use config::{Access, ConfigKey, ConfigType};
+pub use config::{Access, ConfigKey, ConfigType, Variable};
 pub use parse::CatalogueError;
+pub use shape::{EnumType, Field, ObjectType, Secret, Type, is_identifier_char};
 
 /// One edition of one protocol, read from its catalogue.
 #[derive(Debug)]
@@ -23,7 +26,79 @@ pub struct Edition {
     pub(crate) types: Vec<&'static ObjectType>,
     pub(crate) actions: Vec<Action>,
     pub(crate) config_keys: Vec<ConfigKey>,
+    pub(crate) variables: Vec<Variable>,
     pub(crate) roles: [Role; 2],
+    pub(crate) limits: TextLimits,
+    pub(crate) rpc: Rpc,
+}
+
+/// What the text of an edition says about every value of a kind, and no schema holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TextLimits {
+    /// The most digits of a fraction of a second in a date-time.
+    pub second_digits: Option<u32>,
+    /// The most decimal places of a number that this role is sent.
+    pub places_towards: Option<(Role, u32)>,
+}
+
+/// What the frames of an edition look like, beyond their grammar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rpc {
+    /// The document that defines the frames: `OCPP-1.6J`.
+    pub document: String,
+    /// The most characters of a message id.
+    pub max_id: usize,
+    /// The most characters of an error description.
+    pub max_description: Option<usize>,
+    /// The message id that answers what has no readable one.
+    pub unreadable_id: Option<String>,
+}
+
+impl Default for Rpc {
+    fn default() -> Self {
+        Self {
+            document: String::new(),
+            max_id: MAX_ID_CHARS,
+            max_description: None,
+            unreadable_id: None,
+        }
+    }
+}
+
+/// A catalogue that is compiled in, read when it is asked for first.
+struct Embedded {
+    name: &'static str,
+    subprotocol: &'static str,
+    text: &'static str,
+    read: OnceLock<Edition>,
+}
+
+static EMBEDDED: [Embedded; 2] = [
+    Embedded {
+        name: "OCPP-1.6",
+        subprotocol: "ocpp1.6",
+        text: include_str!("../catalogue/ocpp-1.6.catalogue"),
+        read: OnceLock::new(),
+    },
+    Embedded {
+        name: "OCPP-2.0.1",
+        subprotocol: "ocpp2.0.1",
+        text: include_str!("../catalogue/ocpp-2.0.1.catalogue"),
+        read: OnceLock::new(),
+    },
+];
+
+impl Embedded {
+    fn edition(&self) -> &Edition {
+        self.read.get_or_init(|| {
+            // Invariant: each embedded catalogue parses; `tests::the_embedded_catalogues_parse` proves it.
+            #[expect(
+                clippy::expect_used,
+                reason = "the catalogue is part of this crate and tested to parse"
+            )]
+            Edition::parse(self.text).expect("embedded catalogue")
+        })
+    }
 }
 
 /// One action: a request and its response.
@@ -78,80 +153,6 @@ pub enum Part {
 /// A side of a protocol, under the name by which cases speak of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Role(&'static str);
-
-/// An object: a payload, or a type used inside one. It is closed: no other fields are allowed.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ObjectType {
-    /// Its name; for a payload the action's name with `Request` or `Response`.
-    pub name: String,
-    /// Its fields in the order of the standard's definition.
-    pub fields: Vec<Field>,
-}
-
-/// A closed list of literals.
-#[derive(Debug, PartialEq, Eq)]
-pub struct EnumType {
-    /// Its name.
-    pub name: String,
-    /// What may stand there, in exactly this spelling.
-    pub literals: Vec<String>,
-}
-
-/// One field of an object.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Field {
-    /// Its name.
-    pub name: String,
-    /// What it holds; for an array, what each item holds.
-    pub ty: Type,
-    /// True where it must be there.
-    pub required: bool,
-    /// For an array: the fewest and the most items that the schema allows.
-    pub array: Option<(u32, Option<u32>)>,
-    /// Bounds that stand in the text of the standard but not in its schemas: of the value of an integer, or of
-    /// the number of items of an array.
-    pub text_bounds: Option<(Option<i64>, Option<i64>)>,
-    /// The sibling field that decides whether this one is a secret: its value names a secret configuration key.
-    pub secret_by: Option<String>,
-    /// The value of canonical samples, as JSON text or a bare word.
-    pub like: Option<String>,
-}
-
-/// What a field holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Type {
-    /// Text.
-    Str {
-        /// The most characters (Unicode code points).
-        max: Option<u32>,
-        /// True where it compares without regard to case (CiString).
-        ci: bool,
-    },
-    /// An integer.
-    Int {
-        /// The least value that the schema allows.
-        min: Option<i64>,
-        /// The greatest value that the schema allows.
-        max: Option<i64>,
-    },
-    /// A decimal number.
-    Decimal {
-        /// The most decimal places (`multipleOf 0.1` is one).
-        places: Option<u32>,
-    },
-    /// `true` or `false`.
-    Bool,
-    /// An instant as text.
-    DateTime,
-    /// A URI as text.
-    Uri,
-    /// One of some literals.
-    Enum(&'static EnumType),
-    /// An object.
-    Object(&'static ObjectType),
-    /// Anything at all.
-    Any,
-}
 
 impl Role {
     /// The charging station (charge point).
@@ -247,32 +248,35 @@ impl fmt::Display for Part {
 impl Edition {
     /// OCPP 1.6: edition 2 with its errata, and the security extension.
     pub fn ocpp16() -> &'static Self {
-        static EDITION: OnceLock<Edition> = OnceLock::new();
-        EDITION.get_or_init(|| {
-            // Invariant: the embedded catalogue parses; `tests::the_embedded_catalogues_parse` proves it.
-            #[expect(
-                clippy::expect_used,
-                reason = "the catalogue is part of this crate and tested to parse"
-            )]
-            Self::parse(include_str!("../catalogue/ocpp-1.6.catalogue")).expect("embedded catalogue")
-        })
+        EMBEDDED[0].edition()
     }
 
-    /// Every edition there is a catalogue for.
-    pub fn all() -> [&'static Self; 1] {
-        [Self::ocpp16()]
+    /// OCPP 2.0.1: edition 3 with its errata.
+    pub fn ocpp201() -> &'static Self {
+        EMBEDDED[1].edition()
+    }
+
+    /// Every edition there is a catalogue for. All of them are read: ask for [`Self::names`] where names will do.
+    pub fn all() -> [&'static Self; EMBEDDED.len()] {
+        EMBEDDED.each_ref().map(Embedded::edition)
+    }
+
+    /// The names of the editions there is a catalogue for; none is read for them.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        EMBEDDED.iter().map(|embedded| embedded.name)
     }
 
     /// The edition of that name: `OCPP-1.6`.
     pub fn by_name(name: &str) -> Option<&'static Self> {
-        Self::all().into_iter().find(|edition| edition.name == name)
+        let mut all = EMBEDDED.iter();
+        all.find(|embedded| embedded.name == name).map(Embedded::edition)
     }
 
     /// The edition that a WebSocket subprotocol stands for: `ocpp1.6`.
     pub fn by_subprotocol(subprotocol: &str) -> Option<&'static Self> {
-        Self::all()
-            .into_iter()
-            .find(|edition| edition.subprotocol == subprotocol)
+        let mut all = EMBEDDED.iter();
+        all.find(|embedded| embedded.subprotocol == subprotocol)
+            .map(Embedded::edition)
     }
 
     /// Its name: `OCPP-1.6`.
@@ -330,6 +334,45 @@ impl Edition {
         &self.config_keys
     }
 
+    /// The standardised variables of the device model, in the order of the catalogue.
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    /// A standardised variable of the device model. Names compare without regard to case. Where the catalogue leaves
+    /// the instance to the station (`<n>`), any instance will do.
+    pub fn variable(&self, component: &str, name: &str, instance: Option<&str>) -> Option<&Variable> {
+        self.variables
+            .iter()
+            .find(|variable| variable.is(component, name, instance))
+    }
+
+    /// What the text says about every value of a kind.
+    pub const fn limits(&self) -> TextLimits {
+        self.limits
+    }
+
+    /// What the frames look like.
+    pub const fn rpc(&self) -> &Rpc {
+        &self.rpc
+    }
+
+    /// The most decimal places that the text allows in one part of an action: it says so of the receiver.
+    pub fn most_places(&self, action: &str, part: Part) -> Option<u32> {
+        let (towards, places) = self.limits.places_towards?;
+        let action = self.action(action)?;
+        let only = action.may_be_sent_by(towards.other(), part) && !action.may_be_sent_by(towards, part);
+        only.then_some(places)
+    }
+
+    /// True where a configuration key or variable of that name holds a secret.
+    pub(crate) fn is_secret_name(&self, name: &str) -> bool {
+        let keys = self.config_keys.iter().map(|key| (&key.name, key.secret));
+        let variables = self.variables.iter().map(|variable| &variable.value);
+        keys.chain(variables.map(|value| (&value.name, value.secret)))
+            .any(|(known, secret)| secret && known.eq_ignore_ascii_case(name))
+    }
+
     /// A standardised configuration key by name, without regard to case.
     pub fn config_key(&self, name: &str) -> Option<&ConfigKey> {
         self.config_keys
@@ -362,93 +405,6 @@ impl Action {
             Part::Response => self.direction.allows(role.other()),
         }
     }
-}
-
-impl ObjectType {
-    /// A field by name.
-    pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.name == name)
-    }
-
-    /// The field at a path of names and indexes: `meterValue/0/sampledValue/0/value`; a JSON pointer will do, and
-    /// indexes may be left out. An index as the last token means an item: the field of the array is given.
-    pub fn field_at(&self, path: &str) -> Option<&Field> {
-        let mut object = self;
-        let mut found: Option<&Field> = None;
-        let mut in_array = false;
-        for token in path.strip_prefix('/').unwrap_or(path).split('/') {
-            if in_array && token.bytes().all(|b| b.is_ascii_digit()) {
-                in_array = false;
-                continue;
-            }
-            if let Some(field) = found {
-                let Type::Object(inner) = field.ty else {
-                    return None;
-                };
-                object = inner;
-            }
-            let field = object.field(token)?;
-            in_array = field.array.is_some();
-            found = Some(field);
-        }
-        found
-    }
-}
-
-impl EnumType {
-    /// True where the text is one of the literals, in exactly their spelling.
-    pub fn contains(&self, text: &str) -> bool {
-        self.literals.iter().any(|literal| literal == text)
-    }
-}
-
-impl Type {
-    /// How a message names what is expected: `string of at most 20 characters`, `integer`, …
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Str { max: Some(max), .. } => format!("string of at most {max} characters"),
-            Self::Str { max: None, .. } => "string".to_owned(),
-            Self::Int { .. } => "integer".to_owned(),
-            Self::Decimal { places: Some(places) } => format!("number with at most {places} decimal place"),
-            Self::Decimal { places: None } => "number".to_owned(),
-            Self::Bool => "boolean".to_owned(),
-            Self::DateTime => "date-time".to_owned(),
-            Self::Uri => "URI".to_owned(),
-            Self::Enum(of) => format!("one of {}", of.literals.join(", ")),
-            Self::Object(of) => format!("object {}", of.name),
-            Self::Any => "anything".to_owned(),
-        }
-    }
-}
-
-impl Field {
-    /// The declared type in the notation of the catalogue: `ci20`, `SampledValue[1..]`.
-    pub fn notation(&self) -> String {
-        let base = match &self.ty {
-            Type::Str { max, ci } => {
-                let name = if *ci { "ci" } else { "str" };
-                max.map_or_else(|| name.to_owned(), |max| format!("{name}{max}"))
-            }
-            Type::Int { min: None, max: None } => "int".to_owned(),
-            Type::Int { min, max } => format!("int({}..{})", bound(*min), bound(*max)),
-            Type::Decimal { places: None } => "dec".to_owned(),
-            Type::Decimal { places: Some(places) } => format!("dec/0.{}1", "0".repeat(*places as usize - 1)),
-            Type::Bool => "bool".to_owned(),
-            Type::DateTime => "datetime".to_owned(),
-            Type::Uri => "uri".to_owned(),
-            Type::Enum(of) => of.name.clone(),
-            Type::Object(of) => of.name.clone(),
-            Type::Any => "any".to_owned(),
-        };
-        match self.array {
-            None => base,
-            Some((min, max)) => format!("{base}[{min}..{}]", bound(max)),
-        }
-    }
-}
-
-fn bound<T: ToString>(bound: Option<T>) -> String {
-    bound.map_or_else(String::new, |bound| bound.to_string())
 }
 
 #[cfg(test)]

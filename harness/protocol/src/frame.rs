@@ -10,7 +10,7 @@ use crate::validate::Severity;
 /// A longer text is not taken apart. It is a limit of ours, no standard's.
 pub const MAX_FRAME_BYTES: usize = 16 << 20;
 
-/// The most characters of a message id (OCPP-1.6J 4.1.4).
+/// The most characters of a message id (OCPP-1.6J 4.1.4), where the catalogue of an edition says nothing else.
 pub const MAX_ID_CHARS: usize = 36;
 
 /// One message of OCPP-J.
@@ -473,8 +473,9 @@ impl Reader<'_> {
         let length = id.chars().count();
         if length == 0 {
             self.flaw(Kind::IdEmpty, "the message id is empty".to_owned());
-        } else if length > MAX_ID_CHARS {
-            let detail = format!("the message id has {length} characters, {MAX_ID_CHARS} are allowed");
+        } else if length > self.edition.rpc().max_id {
+            let most = self.edition.rpc().max_id;
+            let detail = format!("the message id has {length} characters, {most} are allowed");
             self.flaw(Kind::IdTooLong, detail);
         }
         id.clone()

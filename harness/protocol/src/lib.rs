@@ -20,7 +20,7 @@ pub use compare::{equal, equal_at};
 pub use deviations::{Deviation, deviation, deviations};
 pub use edition::{
     Access, Action, CatalogueError, ConfigKey, ConfigType, Direction, Edition, EnumType, Field, ObjectType,
-    Part, Role, Type,
+    Part, Role, Rpc, Secret, TextLimits, Type, Variable, is_identifier_char,
 };
 pub use error_codes::{Expected, Fault, Grade, expected, grade, legacy_spelling};
 pub use frame::{Frame, FrameFlaw, FrameFlawKind, MAX_FRAME_BYTES, MAX_ID_CHARS, ReadFrame, read_frame};

@@ -27,6 +27,8 @@ pub fn mutations(edition: &Edition, action: &str, part: Part, payload: &Json) ->
         return Vec::new();
     };
     let mut maker = Maker {
+        second_digits: edition.limits().second_digits,
+        places: edition.most_places(action, part),
         whole: payload,
         found: Vec::new(),
     };
@@ -49,19 +51,24 @@ pub fn mutations(edition: &Edition, action: &str, part: Part, payload: &Json) ->
 }
 
 struct Maker<'a> {
+    /// The most digits of a fraction of a second, where the text limits them.
+    second_digits: Option<u32>,
+    /// The most decimal places, where the text limits them everywhere in this payload.
+    places: Option<u32>,
     whole: &'a Json,
     found: Vec<Mutation>,
 }
 
 impl Maker<'_> {
     fn object(&mut self, object: &ObjectType, members: &Object, at: &str) {
-        let extra = pointer::join(at, "plugfestExtra");
-        self.replace(
-            Class::UnknownProperty,
-            &extra,
-            Json::from(true),
-            "a field that does not exist",
-        );
+        if !object.open {
+            self.replace(
+                Class::UnknownProperty,
+                &pointer::join(at, "plugfestExtra"),
+                Json::from(true),
+                "a field that does not exist",
+            );
+        }
         if let Some((key, value)) = members.iter().next() {
             let mut doubled = members.clone();
             doubled.push(key, value.clone());
@@ -146,15 +153,7 @@ impl Maker<'_> {
         self.wrong_types(field, at);
         match (&field.ty, value) {
             (Type::Object(object), Json::Object(members)) => self.object(object, members, at),
-            (Type::Str { max: Some(max), .. }, _) => {
-                for (c, what) in [
-                    ('x', "one character too long"),
-                    ('é', "one character too long, not in ASCII"),
-                ] {
-                    let text: String = std::iter::repeat_n(c, *max as usize + 1).collect();
-                    self.replace(Class::TooLong, at, Json::from(text), what);
-                }
-            }
+            (Type::Str { max, ident, .. }, _) => self.text(*max, *ident, at),
             (Type::Enum(of), _) => {
                 self.replace(
                     Class::EnumLiteral,
@@ -180,7 +179,19 @@ impl Maker<'_> {
                 let number = Json::Number(Number::of_valid(text));
                 self.replace(Class::NotMultiple, at, number, "one decimal place too many");
             }
+            (Type::Decimal { places: None }, _) => {
+                if let Some(places) = self.places.into_iter().chain(field.text_places).min() {
+                    let text = format!("16.{}5", "0".repeat(places as usize));
+                    let what = "more decimal places than the text allows";
+                    self.replace(Class::SpecOnly, at, Json::Number(Number::of_valid(text)), what);
+                }
+            }
             (Type::DateTime, _) => {
+                if let Some(digits) = self.second_digits {
+                    let text = format!("2024-05-01T12:00:00.{}Z", "1".repeat(digits as usize + 1));
+                    let what = "a finer fraction of a second than the text allows";
+                    self.replace(Class::SpecOnly, at, Json::from(text), what);
+                }
                 for (text, what) in [
                     ("yesterday", "no date-time at all"),
                     ("2024-02-30T12:00:00Z", "a day that does not exist"),
@@ -200,6 +211,26 @@ impl Maker<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn text(&mut self, max: Option<u32>, ident: bool, at: &str) {
+        if let Some(max) = max {
+            let beyond = |c| Json::from(std::iter::repeat_n(c, max as usize + 1).collect::<String>());
+            self.replace(Class::TooLong, at, beyond('x'), "one character too long");
+            // In an identifier that would be two faults.
+            if !ident {
+                let what = "one character too long, not in ASCII";
+                self.replace(Class::TooLong, at, beyond('é'), what);
+            }
+        }
+        if ident && max.is_none_or(|max| max >= 3) {
+            for (text, what) in [
+                ("a b", "a space stands in an identifier"),
+                ("aé", "an accent stands in an identifier"),
+            ] {
+                self.replace(Class::SpecOnly, at, Json::from(text), what);
+            }
         }
     }
 

@@ -5,12 +5,15 @@ use std::time::Duration;
 use rand::{Rng, RngExt};
 
 use crate::compare::equal;
-use crate::edition::{Edition, Field, ObjectType, Part, Type};
+use crate::edition::{Edition, Field, ObjectType, Part, TextLimits, Type};
 use crate::json::{Json, Number, Object};
 use crate::time::Timestamp;
 
 /// Length that stands for "any" where a string has no limit.
 const UNLIMITED: u32 = 64;
+
+/// Characters of an identifierString, the rarer ones as likely as the others.
+const IDENTIFIER: &[u8] = b"abcXYZ0189*-_=:+|@.";
 
 /// The instant of canonical samples: 2024-05-01T12:00:00Z.
 const NOON: Timestamp = Timestamp::from_secs(1_714_564_800);
@@ -33,7 +36,7 @@ pub fn maximal(edition: &Edition, action: &str, part: Part) -> Json {
 pub fn random(edition: &Edition, action: &str, part: Part, rng: &mut (impl Rng + ?Sized)) -> Json {
     edition
         .message(action, part)
-        .map_or_else(Json::empty, |object| random_object(object, rng))
+        .map_or_else(Json::empty, |object| random_object(object, edition.limits(), rng))
 }
 
 /// The canonical value of a field, the one that a sample has where nothing else is asked for.
@@ -132,7 +135,8 @@ fn maximal_item(field: &Field) -> Json {
         }
         Type::Int { .. } => Json::from(int_bounds(field).1),
         Type::Decimal { places } => {
-            let fraction = "9".repeat(places.unwrap_or(3) as usize);
+            let places = places.or(field.text_places).unwrap_or(3);
+            let fraction = "9".repeat(places as usize);
             Json::Number(Number::of_valid(format!("99999.{fraction}")))
         }
         Type::Bool => Json::from(true),
@@ -145,30 +149,36 @@ fn maximal_item(field: &Field) -> Json {
     }
 }
 
-fn random_object(object: &ObjectType, rng: &mut (impl Rng + ?Sized)) -> Json {
+fn random_object(object: &ObjectType, limits: TextLimits, rng: &mut (impl Rng + ?Sized)) -> Json {
     let mut members = Object::new();
     for field in &object.fields {
         if field.required || rng.random_bool(0.5) {
-            members.push(field.name.clone(), random_value(field, rng));
+            members.push(field.name.clone(), random_value(field, limits, rng));
         }
+    }
+    if object.open && rng.random_bool(0.5) {
+        members.push("plugfestMore", random_any(rng));
     }
     Json::Object(members)
 }
 
-fn random_value(field: &Field, rng: &mut (impl Rng + ?Sized)) -> Json {
+fn random_value(field: &Field, limits: TextLimits, rng: &mut (impl Rng + ?Sized)) -> Json {
     let Some((_, max)) = field.array else {
-        return random_item(field, rng);
+        return random_item(field, limits, rng);
     };
     let least = least_items(field);
     let most = max.map_or(least + 3, |max| (max as usize).min(least + 3));
     let count = rng.random_range(least..=most);
-    Json::Array((0..count).map(|_| random_item(field, rng)).collect())
+    Json::Array((0..count).map(|_| random_item(field, limits, rng)).collect())
 }
 
-fn random_item(field: &Field, rng: &mut (impl Rng + ?Sized)) -> Json {
+fn random_item(field: &Field, limits: TextLimits, rng: &mut (impl Rng + ?Sized)) -> Json {
     match &field.ty {
-        Type::Object(object) => random_object(object, rng),
-        Type::Str { max, .. } => Json::from(random_text(max.unwrap_or(UNLIMITED) as usize, rng)),
+        Type::Object(object) => random_object(object, limits, rng),
+        Type::Str { max, ident, .. } => {
+            let max = max.unwrap_or(UNLIMITED) as usize;
+            Json::from(random_text(max, *ident, rng))
+        }
         Type::Int { .. } => {
             let (min, max) = int_bounds(field);
             let small = rng.random_range(min.max(-10).min(max)..=max.min(1000).max(min));
@@ -179,9 +189,12 @@ fn random_item(field: &Field, rng: &mut (impl Rng + ?Sized)) -> Json {
                 _ => small,
             })
         }
-        Type::Decimal { places } => random_decimal(places.unwrap_or(3), rng),
+        Type::Decimal { places } => random_decimal(places.or(field.text_places).unwrap_or(3), rng),
         Type::Bool => Json::from(rng.random_bool(0.5)),
-        Type::DateTime => Json::from(random_date_time(rng)),
+        Type::DateTime => {
+            let most = limits.second_digits.unwrap_or(7) as usize;
+            Json::from(random_date_time(most, rng))
+        }
         Type::Uri => {
             let scheme = ["ftp", "ftps", "http", "https", "sftp"][rng.random_range(0..5)];
             let user = ["", "user@", "user:p%40ss@"][rng.random_range(0..3)];
@@ -192,22 +205,25 @@ fn random_item(field: &Field, rng: &mut (impl Rng + ?Sized)) -> Json {
             ))
         }
         Type::Enum(of) => Json::from(&of.literals[rng.random_range(0..of.literals.len())]),
-        Type::Any => {
-            [Json::Null, Json::from("any"), Json::from(1), Json::empty()][rng.random_range(0..4)].clone()
-        }
+        Type::Any => random_any(rng),
     }
 }
 
-fn random_text(max: usize, rng: &mut (impl Rng + ?Sized)) -> String {
+fn random_any(rng: &mut (impl Rng + ?Sized)) -> Json {
+    [Json::Null, Json::from("any"), Json::from(1), Json::empty()][rng.random_range(0..4)].clone()
+}
+
+fn random_text(max: usize, ident: bool, rng: &mut (impl Rng + ?Sized)) -> String {
     let length = match rng.random_range(0..6) {
         0 => max,
         1 => 0,
         _ => rng.random_range(0..=max.min(24)),
     };
-    let exotic = rng.random_bool(0.2);
+    let exotic = !ident && rng.random_bool(0.2);
     let mut character = || match rng.random_range(0..10) {
         0 if exotic => ['é', 'ß', '中', '😀', '\u{7f}', '\u{200f}'][rng.random_range(0..6)],
         1 if exotic => ['"', '\\', '\n', '\u{1}', '<', '&'][rng.random_range(0..6)],
+        _ if ident => char::from(IDENTIFIER[rng.random_range(0..IDENTIFIER.len())]),
         _ => char::from(rng.random_range(b' '..=b'~')),
     };
     (0..length).map(|_| character()).collect()
@@ -226,12 +242,12 @@ fn random_decimal(places: u32, rng: &mut (impl Rng + ?Sized)) -> Json {
     Json::Number(Number::of_valid(text))
 }
 
-fn random_date_time(rng: &mut (impl Rng + ?Sized)) -> String {
+fn random_date_time(most_digits: usize, rng: &mut (impl Rng + ?Sized)) -> String {
     // From 1970 to 2100: what a station or a CSMS may have to write.
     let instant = Timestamp::from_secs(rng.random_range(0..4_102_444_800));
     let text = instant.to_rfc3339();
     let seconds = &text[..19];
-    let digits = rng.random_range(0..8_usize);
+    let digits = rng.random_range(0..=most_digits);
     let fraction: String = match digits {
         0 => String::new(),
         n => format!(".{}", &"123456789"[..n]),
@@ -489,6 +505,10 @@ mod tests {
                 let mut found = Vec::new();
                 places(&sample, "", &mut found);
                 for (at, current) in found {
+                    if edition.field(action, part, &at).is_none() {
+                        // What an open object holds beyond its fields is of no type.
+                        continue;
+                    }
                     let others: Vec<Json> = (0..3)
                         .map_while(|n| another_legal(edition, action, part, &at, &current, n))
                         .collect();

@@ -2,7 +2,7 @@
 
 use crate::edition::{Edition, Field, ObjectType, Part, Type};
 use crate::json::{Json, Number, Object};
-use crate::{array, object};
+use crate::object;
 
 /// The JSON Schema (draft-06) of one message, everything inlined. It holds what the official schemas hold, not what
 /// only the text says. `None` for an action that the edition does not have.
@@ -32,7 +32,9 @@ fn object_schema(object: &ObjectType) -> Object {
     let mut schema = Object::new();
     schema.push("type", "object");
     schema.push("properties", properties);
-    schema.push("additionalProperties", false);
+    if !object.open {
+        schema.push("additionalProperties", false);
+    }
     if !required.is_empty() {
         schema.push("required", required);
     }
@@ -89,9 +91,8 @@ fn type_schema(ty: &Type) -> Json {
             schema.push("enum", of.literals.iter().map(Json::from).collect::<Vec<_>>());
         }
         Type::Object(object) => return Json::Object(object_schema(object)),
-        Type::Any => {
-            return object! { "type": array!["array", "boolean", "integer", "null", "number", "object", "string"] };
-        }
+        // Nothing is said of it, so nothing is asked of it.
+        Type::Any => return Json::empty(),
     }
     Json::Object(schema)
 }

@@ -1,10 +1,10 @@
 //! Which places of a payload hold secrets, according to the catalogue.
 
-use crate::edition::{Edition, Field, ObjectType, Part, Type};
+use crate::edition::{Edition, Field, ObjectType, Part, Secret, Type};
 use crate::json::{Json, Object, pointer};
 
-/// True where the value at a pointer is a secret: the value of a secret configuration key, in
-/// ChangeConfiguration and in the answer to GetConfiguration.
+/// True where the value at a pointer is a secret: a field that always is one, or the value of a secret configuration
+/// key or variable, wherever the catalogue says that such a value stands.
 pub fn is_secret(edition: &Edition, action: &str, part: Part, pointer: &str, payload: &Json) -> bool {
     secret_pointers(edition, action, part, payload)
         .iter()
@@ -15,34 +15,67 @@ pub fn is_secret(edition: &Edition, action: &str, part: Part, pointer: &str, pay
 pub fn secret_pointers(edition: &Edition, action: &str, part: Part, payload: &Json) -> Vec<String> {
     let mut found = Vec::new();
     if let (Some(object), Json::Object(members)) = (edition.message(action, part), payload) {
-        walk(edition, object, members, "", &mut found);
+        walk(edition, object, Around::of(members), "", &mut found);
     }
     found
 }
 
-fn walk(edition: &Edition, object: &ObjectType, members: &Object, path: &str, found: &mut Vec<String>) {
+/// The objects around a value, the innermost first.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    members: &'a Object,
+    outer: Option<&'a Self>,
+}
+
+impl<'a> Around<'a> {
+    /// An outermost object.
+    pub(crate) const fn of(members: &'a Object) -> Self {
+        Self { members, outer: None }
+    }
+
+    /// An object inside this one.
+    pub(crate) const fn inner(&'a self, members: &'a Object) -> Self {
+        Self {
+            members,
+            outer: Some(self),
+        }
+    }
+
+    /// The innermost object.
+    pub(crate) const fn members(&self) -> &'a Object {
+        self.members
+    }
+
+    /// The text at a path of names, from the innermost object outwards.
+    fn text_at(&self, path: &[String]) -> Option<&'a str> {
+        let (first, rest) = path.split_first()?;
+        let here = self.members.get(first);
+        let here = here.and_then(|value| rest.iter().try_fold(value, |value, name| value.get(name)));
+        match here.and_then(Json::as_str) {
+            Some(text) => Some(text),
+            None => self.outer?.text_at(path),
+        }
+    }
+}
+
+fn walk(edition: &Edition, object: &ObjectType, around: Around<'_>, path: &str, found: &mut Vec<String>) {
     for field in &object.fields {
-        let Some(value) = members.get(&field.name) else {
+        let Some(value) = around.members.get(&field.name) else {
             continue;
         };
         let here = pointer::join(path, &field.name);
-        if is_marked(edition, field, members) {
+        if is_marked(edition, field, around) {
             found.push(here);
             continue;
         }
         let Type::Object(inner) = field.ty else { continue };
         match value {
-            Json::Object(members) => walk(edition, inner, members, &here, found),
+            Json::Object(members) => walk(edition, inner, around.inner(members), &here, found),
             Json::Array(items) => {
                 for (n, item) in items.iter().enumerate() {
                     if let Json::Object(members) = item {
-                        walk(
-                            edition,
-                            inner,
-                            members,
-                            &pointer::join(&here, &n.to_string()),
-                            found,
-                        );
+                        let here = pointer::join(&here, &n.to_string());
+                        walk(edition, inner, around.inner(members), &here, found);
                     }
                 }
             }
@@ -51,15 +84,15 @@ fn walk(edition: &Edition, object: &ObjectType, members: &Object, path: &str, fo
     }
 }
 
-/// True where the sibling that the field is `secret-by` names a secret configuration key.
-pub(crate) fn is_marked(edition: &Edition, field: &Field, members: &Object) -> bool {
-    let name = field
-        .secret_by
-        .as_ref()
-        .and_then(|by| members.get(by))
-        .and_then(Json::as_str);
-    name.and_then(|name| edition.config_key(name.trim()))
-        .is_some_and(|key| key.secret)
+/// True where the value of the field is a secret: always, or because of what stands around it.
+pub(crate) fn is_marked(edition: &Edition, field: &Field, around: Around<'_>) -> bool {
+    match &field.secret {
+        None => false,
+        Some(Secret::Always) => true,
+        Some(Secret::By(path)) => around
+            .text_at(path)
+            .is_some_and(|name| edition.is_secret_name(name.trim())),
+    }
 }
 
 /// How many characters a text had on the wire: a mark in the place of a secret, `«secret:NAME:LENGTH:HASH»`, counts as

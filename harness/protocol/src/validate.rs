@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::deviations::deviation;
-use crate::edition::{Edition, Field, ObjectType, Part, Type};
-use crate::json::{Json, Number, Object, pointer};
-use crate::secret;
+use crate::edition::{Edition, Field, ObjectType, Part, Type, is_identifier_char};
+use crate::json::{Json, Number, pointer};
+use crate::secret::{self, Around};
 use crate::time::{DateTimeText, Form};
 
 mod class;
@@ -74,20 +74,30 @@ impl fmt::Display for Violation {
 /// ([`crate::Fault::UnknownAction`]), not of the payload: nothing is found then.
 pub fn validate(edition: &Edition, action: &str, part: Part, payload: &Json) -> Vec<Violation> {
     match edition.message(action, part) {
-        Some(object) => validate_value(edition, object, payload),
+        Some(object) => validate_object(edition, object, payload, edition.most_places(action, part)),
         None => Vec::new(),
     }
 }
 
 /// Everything that is wrong with a value of some object type.
 pub fn validate_value(edition: &Edition, object: &ObjectType, payload: &Json) -> Vec<Violation> {
+    validate_object(edition, object, payload, None)
+}
+
+fn validate_object(
+    edition: &Edition,
+    object: &ObjectType,
+    payload: &Json,
+    places: Option<u32>,
+) -> Vec<Violation> {
     let mut walk = Walk {
         edition,
+        places,
         path: String::new(),
         found: Vec::new(),
     };
     match payload {
-        Json::Object(members) => walk.object(object, members),
+        Json::Object(members) => walk.object(object, Around::of(members)),
         Json::Null if object.fields.iter().all(|field| !field.required) => {
             walk.contested(
                 ViolationClass::RootType,
@@ -109,12 +119,15 @@ pub fn validate_value(edition: &Edition, object: &ObjectType, payload: &Json) ->
 
 struct Walk<'a> {
     edition: &'a Edition,
+    /// The most decimal places that the text allows everywhere in this payload.
+    places: Option<u32>,
     path: String,
     found: Vec<Violation>,
 }
 
 impl Walk<'_> {
-    fn object(&mut self, object: &ObjectType, members: &Object) {
+    fn object(&mut self, object: &ObjectType, around: Around<'_>) {
+        let members = around.members();
         let duplicates = members.duplicates();
         for key in &duplicates {
             self.at(key, |walk| {
@@ -128,7 +141,10 @@ impl Walk<'_> {
                 );
             });
         }
-        let mut unknown: Vec<&str> = members.keys().filter(|key| object.field(key).is_none()).collect();
+        let mut unknown: Vec<&str> = match object.open {
+            true => Vec::new(),
+            false => members.keys().filter(|key| object.field(key).is_none()).collect(),
+        };
         if !duplicates.is_empty() {
             unknown.sort_unstable();
             unknown.dedup();
@@ -142,8 +158,8 @@ impl Walk<'_> {
         for field in &object.fields {
             match members.get(&field.name) {
                 Some(value) => {
-                    let secret = secret::is_marked(self.edition, field, members);
-                    self.at(&field.name, |walk| walk.field(field, value, secret));
+                    let secret = secret::is_marked(self.edition, field, around);
+                    self.at(&field.name, |walk| walk.field(field, value, around, secret));
                 }
                 None if field.required => self.at(&field.name, |walk| {
                     let class = ViolationClass::MissingRequired;
@@ -154,7 +170,7 @@ impl Walk<'_> {
         }
     }
 
-    fn field(&mut self, field: &Field, value: &Json, secret: bool) {
+    fn field(&mut self, field: &Field, value: &Json, around: Around<'_>, secret: bool) {
         if value.is_null() && !field.required && field.ty != Type::Any {
             let class = ViolationClass::NullForOptional;
             return self.must(
@@ -165,7 +181,7 @@ impl Walk<'_> {
             );
         }
         let Some((min, max)) = field.array else {
-            return self.value(field, value, secret);
+            return self.value(field, value, around, secret);
         };
         let Json::Array(items) = value else {
             return self.must(
@@ -197,11 +213,11 @@ impl Walk<'_> {
             if self.found.len() >= MOST_VIOLATIONS {
                 return;
             }
-            self.at(&n.to_string(), |walk| walk.value(field, item, secret));
+            self.at(&n.to_string(), |walk| walk.value(field, item, around, secret));
         }
     }
 
-    fn value(&mut self, field: &Field, value: &Json, secret: bool) {
+    fn value(&mut self, field: &Field, value: &Json, around: Around<'_>, secret: bool) {
         let got = || {
             if secret {
                 "a secret".to_owned()
@@ -211,7 +227,7 @@ impl Walk<'_> {
         };
         match (&field.ty, value) {
             (Type::Any, _) | (Type::Bool, Json::Bool(_)) => {}
-            (Type::Object(object), Json::Object(members)) => self.object(object, members),
+            (Type::Object(object), Json::Object(members)) => self.object(object, around.inner(members)),
             (Type::Int { min, max }, Json::Number(number)) => self.integer(field, number, *min, *max),
             (Type::Decimal { places }, Json::Number(number)) => {
                 if places.is_some_and(|places| number.decimal_places() > u64::from(places)) {
@@ -221,18 +237,18 @@ impl Walk<'_> {
                         &field.ty.describe(),
                         &got(),
                     );
+                } else {
+                    self.places(field, number);
                 }
             }
-            (Type::Str { max, .. }, Json::String(text)) => {
+            (Type::Str { max, ident, .. }, Json::String(text)) => {
                 let length = secret::characters(text);
                 if max.is_some_and(|max| length > max as usize) {
-                    let got = format!("{length} characters");
-                    self.must(
-                        ViolationClass::TooLong,
-                        Source::Schema,
-                        &field.ty.describe(),
-                        &got,
-                    );
+                    self.too_long(field, length);
+                }
+                if *ident && !secret && !text.chars().all(is_identifier_char) {
+                    let expected = "letters, digits and *-_=:+|@. alone";
+                    self.must(ViolationClass::SpecOnly, Source::Text, expected, &got());
                 }
             }
             (Type::Enum(of), Json::String(text)) => {
@@ -249,7 +265,13 @@ impl Walk<'_> {
                 }
             }
             (Type::DateTime, Json::String(text)) => match DateTimeText::parse(text) {
-                Ok(read) if read.form == Form::Rfc3339 => {}
+                Ok(read) if read.form == Form::Rfc3339 => {
+                    let most = self.edition.limits().second_digits;
+                    if let Some(most) = most.filter(|&most| second_digits(text) > most as usize) {
+                        let expected = format!("at most {most} digits of a fraction of a second");
+                        self.must(ViolationClass::SpecOnly, Source::Text, &expected, &got());
+                    }
+                }
                 Ok(_) => {
                     let class = ViolationClass::BadDateTime;
                     self.contested(
@@ -283,6 +305,33 @@ impl Walk<'_> {
                 &field.ty.describe(),
                 &got(),
             ),
+        }
+    }
+
+    /// Longer than the schema allows; contested as far as the text names a greater length.
+    fn too_long(&mut self, field: &Field, length: usize) {
+        let class = ViolationClass::TooLong;
+        let (expected, got) = (field.ty.describe(), format!("{length} characters"));
+        let most = field.text_bounds.and_then(|(_, max)| max);
+        if most.is_some_and(|most| i64::try_from(length).is_ok_and(|length| length <= most)) {
+            self.contested(class, Source::Schema, "field-length", &expected, &got);
+        } else {
+            self.must(class, Source::Schema, &expected, &got);
+        }
+    }
+
+    /// Decimal places that only the text limits.
+    fn places(&mut self, field: &Field, number: &Number) {
+        let beyond = |most: Option<u32>| most.filter(|&most| number.decimal_places() > u64::from(most));
+        let expected = |most: u32| match most {
+            1 => "at most 1 decimal place".to_owned(),
+            most => format!("at most {most} decimal places"),
+        };
+        let (class, got) = (ViolationClass::SpecOnly, short(number.text()));
+        if let Some(most) = beyond(self.places) {
+            self.must(class, Source::Text, &expected(most), &got);
+        } else if let Some(most) = beyond(field.text_places) {
+            self.contested(class, Source::Text, "one-decimal-place", &expected(most), &got);
         }
     }
 
@@ -351,8 +400,9 @@ impl Walk<'_> {
         expected: &str,
         got: &str,
     ) {
-        debug_assert!(deviation(id).is_some(), "no deviation {id}");
-        self.add(class, source, Some(id), expected, got);
+        // In an edition whose documents agree about it, there is no doubt.
+        let known = deviation(self.edition.name(), id);
+        self.add(class, source, known.map(|known| known.id), expected, got);
     }
 
     fn add(
@@ -380,6 +430,12 @@ impl Walk<'_> {
             deviation: id,
         });
     }
+}
+
+/// How many digits of a fraction of a second a date-time has.
+fn second_digits(text: &str) -> usize {
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    fraction.bytes().take_while(u8::is_ascii_digit).count()
 }
 
 fn below(count: usize, least: Option<i64>) -> bool {
@@ -435,7 +491,7 @@ fn is_uri(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{array, object};
+    use crate::{Object, array, object};
     use ViolationClass as Class;
 
     fn found(action: &str, part: Part, payload: &str) -> Vec<(Class, String, Severity)> {

@@ -128,7 +128,9 @@ fn report(
         if violation.severity == Severity::Contested {
             finding.level(Level::Contested);
         }
-        if let Some(known) = violation.deviation.and_then(deviation) {
+        if let Some(known) = violation
+            .deviation
+            .and_then(|id| deviation(context.edition.name(), id)) {
             finding.message = format!(
                 "{}; documents disagree: {}; but {}",
                 finding.message, known.strict, known.lenient

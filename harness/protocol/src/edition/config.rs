@@ -1,4 +1,7 @@
-//! Standardised configuration keys.
+//! Standardised configuration keys, and the variables of the device model.
+
+use crate::json::Number;
+use crate::time::{DateTimeText, Form};
 
 /// One standardised configuration key.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub struct ConfigKey {
     pub unit: Option<String>,
     /// The least value that makes sense.
     pub min: Option<i64>,
-    /// The greatest value that makes sense.
+    /// The greatest value that makes sense; of a text, the most characters.
     pub max: Option<i64>,
     /// For a list: the items that the standard names, where it closes the list.
     pub values: Vec<String>,
@@ -25,6 +28,17 @@ pub struct ConfigKey {
     pub secret: bool,
     /// The clause that defines it, with its document.
     pub clause: String,
+}
+
+/// One standardised variable of the device model (2.x), which took the place of configuration keys.
+#[derive(Debug)]
+pub struct Variable {
+    /// The component that it belongs to; `*` where every component may have it.
+    pub component: String,
+    /// The instance of the variable; a name in angle brackets is left to the station.
+    pub instance: Option<String>,
+    /// Its name and all that it shares with a configuration key.
+    pub value: ConfigKey,
 }
 
 /// What the CSMS may do with a configuration key.
@@ -47,6 +61,12 @@ pub enum ConfigType {
     Bool,
     /// An integer.
     Int,
+    /// A decimal number.
+    Decimal,
+    /// An instant, as in RFC 3339.
+    DateTime,
+    /// One of the values.
+    Option,
     /// A comma-separated list.
     List,
     /// Free text.
@@ -57,7 +77,12 @@ impl ConfigKey {
     /// Whether a value on the wire is one that the key can hold: the reason if not, for a person to read.
     pub fn check(&self, value: &str) -> Result<(), String> {
         match self.ty {
-            ConfigType::Text => Ok(()),
+            ConfigType::Text => match self.max {
+                Some(max) if value.chars().count() as i64 > max => {
+                    Err(format!("more than {max} characters"))
+                }
+                _ => Ok(()),
+            },
             ConfigType::Bool if value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false") => {
                 Ok(())
             }
@@ -70,6 +95,18 @@ impl ConfigKey {
                     _ => Ok(()),
                 }
             }
+            ConfigType::Decimal => match Number::parse(value) {
+                Some(_) => Ok(()),
+                None => Err("no number".to_owned()),
+            },
+            ConfigType::DateTime => match DateTimeText::parse(value) {
+                Ok(read) if read.form == Form::Rfc3339 => Ok(()),
+                _ => Err("no date-time as in RFC 3339".to_owned()),
+            },
+            ConfigType::Option if self.values.is_empty() || self.values.iter().any(|known| known == value) => {
+                Ok(())
+            }
+            ConfigType::Option => Err(format!("not one of {}", self.values.join(", "))),
             ConfigType::List => {
                 let mut items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
                 let known =
@@ -80,6 +117,20 @@ impl ConfigKey {
                 })
             }
         }
+    }
+}
+
+impl Variable {
+    /// True where this is the variable of that component, name and instance.
+    pub(crate) fn is(&self, component: &str, name: &str, instance: Option<&str>) -> bool {
+        let same_instance = match (&self.instance, instance) {
+            (None, None) => true,
+            (Some(known), Some(asked)) => known.starts_with('<') || known.eq_ignore_ascii_case(asked),
+            _ => false,
+        };
+        same_instance
+            && (self.component == "*" || self.component.eq_ignore_ascii_case(component))
+            && self.value.name.eq_ignore_ascii_case(name)
     }
 }
 

@@ -1,11 +1,16 @@
-//! Reading a catalogue file. Its notation is described at the head of `catalogue/ocpp-1.6.catalogue`.
+//! Reading a catalogue file. Its notation is described in `catalogue/README.md`.
 
 use std::collections::HashMap;
 
 use super::{
-    Access, Action, ConfigKey, ConfigType, Direction, Edition, EnumType, Field, ObjectType, Part, Role, Type,
+    Access, Action, ConfigKey, ConfigType, Direction, Edition, EnumType, ObjectType, Part, Role, Rpc, TextLimits,
+    Variable,
 };
 use crate::error_codes::{Fault, FaultRow};
+
+mod field;
+
+use field::number;
 
 /// What is wrong with a catalogue.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +42,8 @@ struct Reader {
     documents: HashMap<String, String>,
     enums: HashMap<String, &'static EnumType>,
     types: HashMap<String, &'static ObjectType>,
+    /// The words of fields that every closed object below has.
+    everywhere: Vec<Vec<String>>,
     open: Open,
 }
 
@@ -53,7 +60,10 @@ impl Edition {
             types: Vec::new(),
             actions: Vec::new(),
             config_keys: Vec::new(),
+            variables: Vec::new(),
             roles: [Role::STATION, Role::CSMS],
+            limits: TextLimits::default(),
+            rpc: Rpc::default(),
         };
         let (documents, enums, types) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut reader = Reader {
@@ -61,6 +71,7 @@ impl Edition {
             documents,
             enums,
             types,
+            everywhere: Vec::new(),
             open: Open::Nothing,
         };
         for (line, text) in logical_lines(text) {
@@ -125,13 +136,23 @@ impl Reader {
                 self.fault(fault, preferred, may, true)?;
             }
             ["enum", name, literals @ ..] if !literals.is_empty() => self.enumeration(name, literals)?,
-            ["type", name] => {
-                let object = ObjectType {
-                    name: (*name).to_owned(),
-                    fields: Vec::new(),
-                };
+            ["type", name, rest @ ..] if matches!(rest, [] | ["open"]) => {
+                let mut object = object((*name).to_owned());
+                object.open = !rest.is_empty();
                 self.open = Open::Type { line, object };
             }
+            ["everywhere", field @ ..] => {
+                self.field(field)?;
+                self.everywhere.push(owned(field));
+            }
+            ["limit", "fraction", digits] => {
+                self.edition.limits.second_digits = Some(number(digits)?);
+            }
+            ["limit", "places", towards, places] => {
+                let role = towards.parse::<Role>()?;
+                self.edition.limits.places_towards = Some((role, number(places)?));
+            }
+            ["rpc", letter, rest @ ..] => self.rpc(letter, rest)?,
             [
                 "msg",
                 name,
@@ -155,6 +176,30 @@ impl Reader {
             ["config", name, profile, need, access, ty, clause, rest @ ..] => {
                 let key = self.config(name, profile, need, access, ty, clause, rest)?;
                 self.edition.config_keys.push(key);
+            }
+            [
+                "variable",
+                component,
+                name,
+                profile,
+                need,
+                access,
+                ty,
+                clause,
+                rest @ ..,
+            ] => {
+                let (name, instance) = name
+                    .split_once(':')
+                    .map_or((*name, None), |(name, instance)| (name, Some(instance)));
+                let value = self.config(name, profile, need, access, ty, clause, rest)?;
+                if self.edition.variable(component, name, instance).is_some() {
+                    return Err(format!("variable `{name}` of `{component}` stands twice"));
+                }
+                self.edition.variables.push(Variable {
+                    component: (*component).to_owned(),
+                    instance: instance.map(str::to_owned),
+                    value,
+                });
             }
             _ => return Err(format!("no line begins like `{}`, or it lacks words", words[0])),
         }
@@ -201,7 +246,8 @@ impl Reader {
     fn close(&mut self) -> Result<(), (usize, String)> {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
-            Open::Type { line, object } => {
+            Open::Type { line, mut object } => {
+                self.complete(&mut object).map_err(|what| (line, what))?;
                 let object: &'static ObjectType = Box::leak(Box::new(object));
                 if self.types.insert(object.name.clone(), object).is_some()
                     || self.enums.contains_key(&object.name)
@@ -211,7 +257,10 @@ impl Reader {
                 self.edition.types.push(object);
             }
             Open::Message {
-                line, action, seen, ..
+                line,
+                mut action,
+                seen,
+                ..
             } => {
                 if seen != 2 {
                     return Err((line, format!("message `{}` lacks its `>` or `<`", action.name)));
@@ -219,12 +268,48 @@ impl Reader {
                 if let Some(key) = action.keys.iter().find(|key| action.request.field(key).is_none()) {
                     return Err((line, format!("key `{key}` is no field of the request")));
                 }
+                for object in [&mut action.request, &mut action.response] {
+                    self.complete(object).map_err(|what| (line, what))?;
+                }
                 if self.edition.action(&action.name).is_some() {
                     return Err((line, format!("message `{}` is declared twice", action.name)));
                 }
                 self.edition.actions.push(*action);
             }
         }
+        Ok(())
+    }
+
+    /// Adds the fields that every closed object has.
+    fn complete(&self, object: &mut ObjectType) -> Result<(), String> {
+        if object.open {
+            return Ok(());
+        }
+        for words in &self.everywhere {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let field = self.field(&words)?;
+            if object.field(&field.name).is_some() {
+                return Err(format!("field `{}` stands in every object already", field.name));
+            }
+            object.fields.push(field);
+        }
+        Ok(())
+    }
+
+    fn rpc(&mut self, letter: &str, attributes: &[&str]) -> Result<(), String> {
+        let mut rpc = Rpc {
+            document: self.document(letter)?.to_owned(),
+            ..Rpc::default()
+        };
+        for attribute in attributes {
+            match attribute.split_once('=') {
+                Some(("id", most)) => rpc.max_id = number(most)?,
+                Some(("description", most)) => rpc.max_description = Some(number(most)?),
+                Some(("unreadable", id)) => rpc.unreadable_id = Some(id.to_owned()),
+                _ => return Err(format!("frames have no `{attribute}`")),
+            }
+        }
+        self.edition.rpc = rpc;
         Ok(())
     }
 
@@ -265,11 +350,14 @@ impl Reader {
         let (letter, number) = clause
             .split_once(':')
             .ok_or_else(|| format!("clause `{clause}` names no document"))?;
-        let document = self
-            .documents
-            .get(letter)
-            .ok_or_else(|| format!("there is no document `{letter}`"))?;
-        Ok(format!("{document} {number}"))
+        Ok(format!("{} {number}", self.document(letter)?))
+    }
+
+    fn document(&self, letter: &str) -> Result<&str, String> {
+        let document = self.documents.get(letter);
+        document
+            .map(String::as_str)
+            .ok_or_else(|| format!("there is no document `{letter}`"))
     }
 
     fn action(
@@ -292,14 +380,8 @@ impl Reader {
             direction,
             block: block.to_owned(),
             profile: profile.to_owned(),
-            request: ObjectType {
-                name: format!("{name}Request"),
-                fields: Vec::new(),
-            },
-            response: ObjectType {
-                name: format!("{name}Response"),
-                fields: Vec::new(),
-            },
+            request: object(format!("{name}Request")),
+            response: object(format!("{name}Response")),
             keys: Vec::new(),
             free_order: false,
             transaction_related: false,
@@ -316,93 +398,6 @@ impl Reader {
             }
         }
         Ok(action)
-    }
-
-    fn field(&self, words: &[&str]) -> Result<Field, String> {
-        let [name, ty, attributes @ ..] = words else {
-            return Err("a field is a name and a type".to_owned());
-        };
-        let (name, required) = name.strip_suffix('?').map_or((*name, true), |name| (name, false));
-        let (ty, array) = match ty.strip_suffix(']').and_then(|ty| ty.split_once('[')) {
-            Some((ty, bounds)) => {
-                let (min, max) = range(bounds)?;
-                (ty, Some((min.unwrap_or(0), max)))
-            }
-            None => (*ty, None),
-        };
-        let mut field = Field {
-            name: name.to_owned(),
-            ty: self.ty(ty)?,
-            required,
-            array,
-            text_bounds: None,
-            secret_by: None,
-            like: None,
-        };
-        for attribute in attributes {
-            if let Some(bounds) = attribute
-                .strip_prefix("text(")
-                .and_then(|rest| rest.strip_suffix(')'))
-            {
-                field.text_bounds = Some(range(bounds)?);
-            } else if let Some(by) = attribute.strip_prefix("secret-by=") {
-                field.secret_by = Some(by.to_owned());
-            } else if let Some(like) = attribute.strip_prefix("like=") {
-                field.like = Some(like.to_owned());
-            } else {
-                return Err(format!("a field has no `{attribute}`"));
-            }
-        }
-        Ok(field)
-    }
-
-    fn ty(&self, text: &str) -> Result<Type, String> {
-        if let Some(of) = self.enums.get(text) {
-            return Ok(Type::Enum(of));
-        }
-        if let Some(of) = self.types.get(text) {
-            return Ok(Type::Object(of));
-        }
-        Ok(match text {
-            "str" => Type::Str { max: None, ci: false },
-            "ci" => Type::Str { max: None, ci: true },
-            "int" => Type::Int { min: None, max: None },
-            "dec" => Type::Decimal { places: None },
-            "bool" => Type::Bool,
-            "datetime" => Type::DateTime,
-            "uri" => Type::Uri,
-            "any" => Type::Any,
-            _ => {
-                if let Some(max) = text.strip_prefix("str").and_then(|max| max.parse().ok()) {
-                    Type::Str {
-                        max: Some(max),
-                        ci: false,
-                    }
-                } else if let Some(max) = text.strip_prefix("ci").and_then(|max| max.parse().ok()) {
-                    Type::Str {
-                        max: Some(max),
-                        ci: true,
-                    }
-                } else if let Some(bounds) = text.strip_prefix("int(").and_then(|rest| rest.strip_suffix(')'))
-                {
-                    let (min, max) = range(bounds)?;
-                    Type::Int { min, max }
-                } else if let Some(unit) = text.strip_prefix("dec/0.") {
-                    let places = unit
-                        .strip_suffix('1')
-                        .filter(|zeros| zeros.bytes().all(|b| b == b'0'));
-                    let places = places
-                        .ok_or_else(|| format!("`{text}` is no power of ten"))?
-                        .len()
-                        + 1;
-                    Type::Decimal {
-                        places: u32::try_from(places).ok(),
-                    }
-                } else {
-                    return Err(format!("there is no type `{text}` above this line"));
-                }
-            }
-        })
     }
 
     #[expect(
@@ -433,11 +428,14 @@ impl Reader {
             ty: match ty {
                 "bool" => ConfigType::Bool,
                 "int" => ConfigType::Int,
+                "dec" => ConfigType::Decimal,
+                "datetime" => ConfigType::DateTime,
+                "option" => ConfigType::Option,
                 "list" => ConfigType::List,
                 "text" => ConfigType::Text,
                 other => {
                     return Err(format!(
-                        "`{other}` is no type of a key: use bool, int, list or text"
+                        "`{other}` is no type of a key: use bool, int, dec, datetime, option, list or text"
                     ));
                 }
             },
@@ -465,27 +463,17 @@ impl Reader {
     }
 }
 
+/// A closed object without fields yet.
+const fn object(name: String) -> ObjectType {
+    ObjectType {
+        name,
+        open: false,
+        fields: Vec::new(),
+    }
+}
+
 fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
-}
-
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("`{text}` is no number"))
-}
-
-/// `1..4`, `0..`, `..9`.
-fn range<T: std::str::FromStr>(text: &str) -> Result<(Option<T>, Option<T>), String> {
-    let (min, max) = text
-        .split_once("..")
-        .ok_or_else(|| format!("`{text}` is no range"))?;
-    let bound = |text: &str| {
-        if text.is_empty() {
-            Ok(None)
-        } else {
-            number(text).map(Some)
-        }
-    };
-    Ok((bound(min)?, bound(max)?))
 }
 
 #[cfg(test)]

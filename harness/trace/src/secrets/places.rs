@@ -127,6 +127,6 @@ fn below(prefix: &str, pointers: Vec<String>) -> Vec<String> {
 
 fn has_secret(object: &ObjectType) -> bool {
     object.fields.iter().any(|field| {
-        field.secret_by.is_some() || matches!(field.ty, Type::Object(inner) if has_secret(inner))
+        field.secret.is_some() || matches!(field.ty, Type::Object(inner) if has_secret(inner))
     })
 }
