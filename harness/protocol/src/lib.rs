@@ -25,7 +25,7 @@ pub use edition::{
 pub use error_codes::{Expected, Fault, Grade, expected, grade, legacy_spelling};
 pub use frame::{Frame, FrameFlaw, FrameFlawKind, MAX_FRAME_BYTES, MAX_ID_CHARS, ReadFrame, read_frame};
 pub use json::{Json, JsonError, JsonFlaw, Limits, Number, Object, pointer};
-pub use mutate::{Mutation, mutations};
+pub use mutate::{Mistake, Mutation, mistakes, mutations};
 pub use sample::{another_legal, canonical, maximal, minimal, random};
 pub use schema::json_schema;
 pub use secret::{is_secret, secret_pointers};

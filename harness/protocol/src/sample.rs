@@ -434,7 +434,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         each_message(|edition, action, part| {
             let mut samples = vec![minimal(edition, action, part), maximal(edition, action, part)];
-            samples.extend((0..50).map(|_| random(edition, action, part, &mut rng)));
+            samples.extend((0..25).map(|_| random(edition, action, part, &mut rng)));
             for sample in samples {
                 let found = validate(edition, action, part, &sample);
                 assert!(found.is_empty(), "{action} {part}: {sample}\n{found:?}");
@@ -504,7 +504,9 @@ mod tests {
             }] {
                 let mut found = Vec::new();
                 places(&sample, "", &mut found);
-                for (at, current) in found {
+                // The largest payloads of 2.0.1 have more than a thousand places: some of them, spread evenly.
+                let step = found.len().div_ceil(150).max(1);
+                for (at, current) in found.into_iter().step_by(step) {
                     if edition.field(action, part, &at).is_none() {
                         // What an open object holds beyond its fields is of no type.
                         continue;

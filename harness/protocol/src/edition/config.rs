@@ -78,9 +78,7 @@ impl ConfigKey {
     pub fn check(&self, value: &str) -> Result<(), String> {
         match self.ty {
             ConfigType::Text => match self.max {
-                Some(max) if value.chars().count() as i64 > max => {
-                    Err(format!("more than {max} characters"))
-                }
+                Some(max) if value.chars().count() as i64 > max => Err(format!("more than {max} characters")),
                 _ => Ok(()),
             },
             ConfigType::Bool if value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false") => {
@@ -103,7 +101,9 @@ impl ConfigKey {
                 Ok(read) if read.form == Form::Rfc3339 => Ok(()),
                 _ => Err("no date-time as in RFC 3339".to_owned()),
             },
-            ConfigType::Option if self.values.is_empty() || self.values.iter().any(|known| known == value) => {
+            ConfigType::Option
+                if self.values.is_empty() || self.values.iter().any(|known| known == value) =>
+            {
                 Ok(())
             }
             ConfigType::Option => Err(format!("not one of {}", self.values.join(", "))),

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Access, Action, ConfigKey, ConfigType, Direction, Edition, EnumType, ObjectType, Part, Role, Rpc, TextLimits,
-    Variable,
+    Access, Action, ConfigKey, ConfigType, Direction, Edition, EnumType, ObjectType, Part, Role, Rpc,
+    TextLimits, Variable,
 };
 use crate::error_codes::{Fault, FaultRow};
 
