@@ -417,6 +417,14 @@ mod tests {
         let edition = Edition::ocpp16();
         assert_eq!((edition.name(), edition.subprotocol()), ("OCPP-1.6", "ocpp1.6"));
         assert_eq!(edition.roles(), [Role::STATION, Role::CSMS]);
+        for (embedded, edition) in EMBEDDED.iter().zip(Edition::all()) {
+            let said = (embedded.name, embedded.subprotocol);
+            assert_eq!(said, (edition.name(), edition.subprotocol()));
+            assert!(std::ptr::eq(
+                Edition::by_subprotocol(embedded.subprotocol).unwrap(),
+                edition
+            ));
+        }
         assert!(Edition::by_name("OCPP-1.6").is_some() && Edition::by_name("OCPP-9").is_none());
         assert!(Edition::by_subprotocol("ocpp1.6").is_some() && Edition::by_subprotocol("ocpp9").is_none());
     }
@@ -460,8 +468,92 @@ mod tests {
     }
 
     #[test]
+    fn the_sizes_of_ocpp201_are_those_of_the_standard() {
+        let edition = Edition::ocpp201();
+        let count = |direction| {
+            let actions = edition.actions().iter();
+            actions.filter(|action| action.direction == direction).count()
+        };
+        assert_eq!(count(Direction::StationToCsms), 24);
+        assert_eq!(count(Direction::CsmsToStation), 39);
+        assert_eq!(count(Direction::Both), 1);
+        let messages = edition
+            .actions()
+            .iter()
+            .flat_map(|action| [&action.request, &action.response]);
+        assert_eq!(messages.map(|object| object.fields.len()).sum::<usize>(), 396);
+        let objects = || edition.types().filter(|of| !of.open);
+        assert_eq!((edition.types().count(), edition.enums().count()), (55, 88));
+        assert!(objects().all(|of| of.field("customData").is_some_and(|field| !field.required)));
+        let custom = edition.types().find(|of| of.open).unwrap();
+        assert_eq!(
+            (custom.name.as_str(), custom.fields[0].name.as_str()),
+            ("CustomData", "vendorId")
+        );
+        assert_eq!(
+            (edition.error_codes().len(), edition.variables().len()),
+            (12, 152)
+        );
+        assert_eq!(edition.config_keys().len(), 0);
+    }
+
+    #[test]
+    fn what_the_schemas_of_ocpp201_lack_is_there() {
+        let edition = Edition::ocpp201();
+        let action = |name| edition.action(name).unwrap();
+        assert_eq!(action("BootNotification").clause, "OCPP-2.0.1 B01");
+        assert_eq!(
+            action("NotifyEvent").clause_of(Part::Request),
+            "OCPP-2.0.1-messages 1.38.1"
+        );
+        assert_eq!(action("NotifyReport").keys, ["requestId"]);
+        let named = |holds: fn(&Action) -> bool| -> Vec<&'static str> {
+            let actions = edition.actions().iter().filter(|action| holds(action));
+            actions.map(|action| action.name.as_str()).collect()
+        };
+        assert_eq!(named(|action| action.transaction_related), ["TransactionEvent"]);
+        assert_eq!(
+            named(|action| action.free_order),
+            ["NotifyEvent", "SecurityEventNotification", "StatusNotification"]
+        );
+        let token = edition
+            .field("Authorize", Part::Request, "idToken/idToken")
+            .unwrap();
+        assert_eq!(token.notation(), "ident36");
+        // Decimals are limited towards the station alone.
+        assert_eq!(edition.most_places("SetChargingProfile", Part::Request), Some(6));
+        assert_eq!(edition.most_places("SetChargingProfile", Part::Response), None);
+        assert_eq!(edition.most_places("MeterValues", Part::Request), None);
+        assert_eq!(edition.most_places("TransactionEvent", Part::Response), Some(6));
+        assert_eq!(edition.most_places("DataTransfer", Part::Request), None);
+        assert_eq!(
+            (edition.rpc().max_id, edition.rpc().max_description),
+            (36, Some(255))
+        );
+        assert_eq!(edition.rpc().unreadable_id.as_deref(), Some("-1"));
+        let variable = |component, name, instance| edition.variable(component, name, instance);
+        let password = variable("securityctrlr", "basicauthpassword", None).unwrap();
+        assert!(password.value.secret && !password.value.access.readable());
+        assert!(
+            password.value.check(&"x".repeat(64)).is_ok() && password.value.check(&"x".repeat(65)).is_err()
+        );
+        let attempts = variable("OCPPCommCtrlr", "MessageAttempts", Some("TransactionEvent")).unwrap();
+        assert_eq!(attempts.value.clause, "OCPP-2.0.1-variables 2.1.10");
+        assert!(variable("OCPPCommCtrlr", "MessageAttempts", None).is_none());
+        assert!(variable("OCPPCommCtrlr", "FieldLength", Some("Any.field")).is_some());
+        assert!(variable("EVSE", "PhaseRotation", None).is_some());
+        let start = variable("TxCtrlr", "TxStartPoint", None).unwrap();
+        assert!(start.value.check("EVConnected,Authorized").is_ok() && start.value.check("Later").is_err());
+    }
+
+    #[test]
     fn names_are_unique_and_every_type_is_used() {
-        let edition = Edition::ocpp16();
+        for edition in Edition::all() {
+            names_are_unique_in(edition);
+        }
+    }
+
+    fn names_are_unique_in(edition: &'static Edition) {
         let unique = |names: Vec<&str>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
         assert!(unique(
             edition

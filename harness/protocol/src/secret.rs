@@ -179,4 +179,27 @@ mod tests {
         let found = secret_pointers(edition, "GetConfiguration", Part::Response, &answer);
         assert_eq!(found, ["/configurationKey/1/value"]);
     }
+
+    #[test]
+    fn the_password_of_ocpp201_is_a_secret_wherever_it_stands() {
+        let edition = Edition::ocpp201();
+        let of = |name: &str| {
+            object! { "component": object! { "name": "SecurityCtrlr" }, "variable": object! { "name": name },
+            "attributeValue": "0123" }
+        };
+        let change = object! { "setVariableData": array![of("Identity"), of("BasicAuthPassword")] };
+        let found = secret_pointers(edition, "SetVariables", Part::Request, &change);
+        assert_eq!(found, ["/setVariableData/1/attributeValue"]);
+        // The name stands in the object around the attribute.
+        let report = object! { "reportData": array![object! {
+            "variable": object! { "name": "basicAuthPassword" },
+            "variableAttribute": array![object! { "value": "0123" }]
+        }] };
+        let found = secret_pointers(edition, "NotifyReport", Part::Request, &report);
+        assert_eq!(found, ["/reportData/0/variableAttribute/0/value"]);
+        let network =
+            object! { "connectionData": object! { "apn": object! { "apnPassword": "x", "apn": "y" } } };
+        let found = secret_pointers(edition, "SetNetworkProfile", Part::Request, &network);
+        assert_eq!(found, ["/connectionData/apn/apnPassword"]);
+    }
 }

@@ -141,9 +141,10 @@ impl Walk<'_> {
                 );
             });
         }
-        let mut unknown: Vec<&str> = match object.open {
-            true => Vec::new(),
-            false => members.keys().filter(|key| object.field(key).is_none()).collect(),
+        let mut unknown: Vec<&str> = if object.open {
+            Vec::new()
+        } else {
+            members.keys().filter(|key| object.field(key).is_none()).collect()
         };
         if !duplicates.is_empty() {
             unknown.sort_unstable();
@@ -714,5 +715,68 @@ mod tests {
         ] {
             assert!(!is_uri(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_only_the_text_of_ocpp201_says_is_found() {
+        let edition = Edition::ocpp201();
+        let found = |action: &str, part: Part, payload: Json| -> Vec<(Class, String, Severity, Source)> {
+            let found = validate(edition, action, part, &payload).into_iter();
+            found
+                .map(|v| (v.class, v.pointer, v.severity, v.source))
+                .collect()
+        };
+        let text = |at: &str| vec![(Class::SpecOnly, at.to_owned(), Severity::Must, Source::Text)];
+        let token = |id: &str| object! { "idToken": object! { "idToken": id, "type": "ISO14443" } };
+        assert_eq!(found("Authorize", Part::Request, token("04:E9-1|a@b.c*=+_")), []);
+        assert_eq!(
+            found("Authorize", Part::Request, token("04 E9")),
+            text("/idToken/idToken")
+        );
+        let time = |time: &str| found("Heartbeat", Part::Response, object! { "currentTime": time });
+        assert_eq!(time("2024-05-01T12:00:00.123+02:00"), []);
+        assert_eq!(time("2024-05-01T12:00:00.1234Z"), text("/currentTime"));
+        // What only ISO 8601 allows is contested in 1.6 alone.
+        let must = |class, at: &str| vec![(class, at.to_owned(), Severity::Must, Source::Schema)];
+        assert_eq!(
+            time("2024-05-01T12:00:00"),
+            must(Class::BadDateTime, "/currentTime")
+        );
+        let cost = |cost: &str| {
+            let cost = Json::parse(cost).unwrap();
+            found(
+                "CostUpdated",
+                Part::Request,
+                object! { "totalCost": cost, "transactionId": "T" },
+            )
+        };
+        assert_eq!(cost("1.123456"), []);
+        assert_eq!(cost("1.1234567"), text("/totalCost"));
+        let id = object! { "reservationId": 2_147_483_648_i64 };
+        assert_eq!(
+            found("CancelReservation", Part::Request, id),
+            text("/reservationId")
+        );
+        let custom = |custom: Json| found("Heartbeat", Part::Request, object! { "customData": custom });
+        assert_eq!(custom(object! { "vendorId": "v", "more": array![1] }), []);
+        assert_eq!(
+            custom(object! { "more": 1 }),
+            must(Class::MissingRequired, "/customData/vendorId")
+        );
+        let exi = |n| {
+            let payload = object! { "status": "Accepted", "exiResponse": "x".repeat(n) };
+            found("Get15118EVCertificate", Part::Response, payload)
+        };
+        let long = |severity| {
+            vec![(
+                Class::TooLong,
+                "/exiResponse".to_owned(),
+                severity,
+                Source::Schema,
+            )]
+        };
+        assert_eq!(exi(5600), []);
+        assert_eq!(exi(7500), long(Severity::Contested));
+        assert_eq!(exi(7501), long(Severity::Must));
     }
 }

@@ -114,6 +114,10 @@ struct Plan {
     most: usize,
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "the counts, for whoever asks with --nocapture"
+)]
 fn compared(edition: &Edition, plan: &Plan) -> Bench {
     let mut bench = Bench::new(edition);
     let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);

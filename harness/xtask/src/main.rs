@@ -7,7 +7,7 @@ mod bench;
 mod verify_catalogue;
 
 const USAGE: &str = "usage: cargo xtask CHORE
-  verify-catalogue DIR   compare the catalogue with the official schema files under DIR, for example
+  verify-catalogue DIR   compare the catalogues with the official schema files under DIR, for example
                          the target of `pip install --no-deps --target DIR ocpp==2.1.0`
   bench [OPTIONS]        print the benchmarks of docs/benchmarks.md, each beside its peer; --json FILE writes them
                          too, --rounds N takes the median of so many (5), --only GROUP runs one group of

@@ -1,4 +1,4 @@
-//! `verify-catalogue DIR`: is our catalogue of OCPP 1.6 what the official schema files say?
+//! `verify-catalogue DIR`: are our catalogues what the official schema files say?
 //!
 //! Both sides are brought into one form (references inlined, prose dropped, lists without meaningful order sorted)
 //! and compared member by member. Copies of the files that are known to differ are listed with a reason.
@@ -14,6 +14,7 @@ use plugfest_protocol::{Edition, Json, Object, Part, json_schema, pointer};
 struct Accepted {
     /// The copy. Either all of its rows are met or none: one alone is a row that nobody needs any more.
     copy: &'static str,
+    edition: &'static str,
     file: &'static str,
     difference: &'static str,
     reason: &'static str,
@@ -23,24 +24,34 @@ const PIP_OCPP: &str = "pip ocpp 2.1.0";
 const NO_LEAST: &str =
     "added by the package: the official file has no minItems; an empty list is a warning of ours";
 
-const ACCEPTED: [Accepted; 3] = [
+const ACCEPTED: [Accepted; 4] = [
     Accepted {
         copy: PIP_OCPP,
+        edition: "OCPP-1.6",
         file: "MeterValues.json",
         difference: "/properties/meterValue/minItems: theirs 1, ours nothing",
         reason: NO_LEAST,
     },
     Accepted {
         copy: PIP_OCPP,
+        edition: "OCPP-1.6",
         file: "MeterValues.json",
         difference: "/properties/meterValue/items/properties/sampledValue/minItems: theirs 1, ours nothing",
         reason: NO_LEAST,
     },
     Accepted {
         copy: PIP_OCPP,
+        edition: "OCPP-1.6",
         file: "MeterValues.json",
         difference: "/properties/meterValue/items/properties/sampledValue/items/properties/unit/enum: theirs alone \"Hertz\"",
         reason: "added by the package: the official enum has no unit of frequency; `Hertz` is a warning of ours",
+    },
+    Accepted {
+        copy: PIP_OCPP,
+        edition: "OCPP-2.0.1",
+        file: "Get15118EVCertificateResponse.json",
+        difference: "/properties/exiResponse/maxLength: theirs 7500, ours 5600",
+        reason: "changed by the package: the official file says 5600; up to 7500 it is a warning of ours",
     },
 ];
 
@@ -61,25 +72,32 @@ const PROSE: [&str; 10] = [
 /// References inside references; the official files need two.
 const MOST_REFERENCES: usize = 16;
 
-/// Compares and prints the result. `false` where there is any difference that no row accepts.
-pub(crate) fn run(directory: &Path) -> Result<bool> {
-    let edition = Edition::ocpp16();
-    let directory = schema_directory(directory)?;
-    let comparison = compare(edition, &directory)?;
+/// Compares every edition whose files are there and prints the result. `false` where there is any difference that no
+/// row accepts.
+pub(crate) fn run(root: &Path) -> Result<bool> {
+    let mut all_well = true;
+    for (edition, directory) in schema_directories(root)? {
+        all_well &= report(edition, &compare(edition, &directory)?)?;
+    }
+    Ok(all_well)
+}
+
+fn report(edition: &Edition, comparison: &Comparison) -> Result<bool> {
     let mut out = std::io::stdout().lock();
     for line in &comparison.problems {
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}: {line}", edition.name())?;
     }
     for row in &comparison.accepted {
         writeln!(
             out,
-            "accepted: {} {} ({}: {})",
-            row.file, row.difference, row.copy, row.reason
+            "accepted: {} {} {} ({}: {})",
+            row.edition, row.file, row.difference, row.copy, row.reason
         )?;
     }
     writeln!(
         out,
-        "{} of {} schemas are the catalogue's, {} accepted deviations",
+        "{}: {} of {} schemas are the catalogue's, {} accepted deviations",
+        edition.name(),
         comparison.same,
         comparison.total,
         comparison.accepted.len()
@@ -106,10 +124,7 @@ fn compare(edition: &Edition, directory: &Path) -> Result<Comparison> {
         for part in [Part::Request, Part::Response] {
             comparison.total += 1;
             let names = match part {
-                Part::Request => vec![
-                    format!("{}.json", action.name),
-                    format!("{}Request.json", action.name),
-                ],
+                Part::Request => request_files(&action.name).to_vec(),
                 Part::Response => vec![format!("{}Response.json", action.name)],
             };
             let Some(file) = names.iter().find(|name| left.remove(*name)) else {
@@ -123,24 +138,24 @@ fn compare(edition: &Edition, directory: &Path) -> Result<Comparison> {
             let ours = normal(&ours)?;
             let mut differences = Vec::new();
             diff("", &theirs, &ours, &mut differences);
-            comparison.sort(file, differences);
+            comparison.sort(edition, file, differences);
         }
     }
     let unknown = left
         .iter()
         .map(|file| format!("{file}: there is no such message in the catalogue"));
     comparison.problems.extend(unknown);
-    comparison.check_rows();
+    comparison.check_rows(edition);
     Ok(comparison)
 }
 
 impl Comparison {
-    fn sort(&mut self, file: &str, differences: Vec<String>) {
+    fn sort(&mut self, edition: &Edition, file: &str, differences: Vec<String>) {
         let mut same = true;
         for difference in differences {
-            let row = ACCEPTED
-                .iter()
-                .find(|row| row.file == file && row.difference == difference);
+            let row = ACCEPTED.iter().find(|row| {
+                row.edition == edition.name() && row.file == file && row.difference == difference
+            });
             if let Some(row) = row {
                 self.accepted.push(row);
                 continue;
@@ -152,12 +167,12 @@ impl Comparison {
     }
 
     /// A row that is not met although others of its copy are, is out of date.
-    fn check_rows(&mut self) {
+    fn check_rows(&mut self, edition: &Edition) {
         let met = |row: &Accepted| self.accepted.iter().any(|other| std::ptr::eq(*other, row));
         let copies: BTreeSet<_> = self.accepted.iter().map(|row| row.copy).collect();
         let unused = ACCEPTED
             .iter()
-            .filter(|row| copies.contains(row.copy) && !met(row));
+            .filter(|row| row.edition == edition.name() && copies.contains(row.copy) && !met(row));
         let unused: Vec<_> = unused
             .map(|row| {
                 format!(
@@ -170,19 +185,55 @@ impl Comparison {
     }
 }
 
-/// The directory itself, or the place of the schemas inside a package of which it is the root.
-fn schema_directory(root: &Path) -> Result<PathBuf> {
-    let inside = ["", "ocpp/v16/schemas", "v16/schemas", "schemas"];
-    let found = inside
-        .iter()
-        .map(|inside| root.join(inside))
-        .find(|path| path.join("Authorize.json").is_file());
-    found.with_context(|| {
-        format!(
-            "there is no Authorize.json in {} or in a place below it",
-            root.display()
-        )
-    })
+/// Where the files of each edition are: in a package of which the directory is the root there have to be those of every
+/// edition; a directory of schemas itself is that of one.
+fn schema_directories(root: &Path) -> Result<Vec<(&'static Edition, PathBuf)>> {
+    let here = [root.to_owned(), root.join("schemas")];
+    let single = Edition::all().into_iter().find_map(|edition| {
+        let directory = here.iter().find(|path| holds(edition, path))?;
+        Some((edition, directory.clone()))
+    });
+    if let Some(single) = single {
+        return Ok(vec![single]);
+    }
+    let in_package = |edition: &'static Edition| {
+        let folder = folder(edition);
+        let inside = [format!("{folder}/schemas"), format!("ocpp/{folder}/schemas")];
+        let mut inside = inside.iter().map(|inside| root.join(inside));
+        let directory = inside.find(|path| holds(edition, path)).with_context(|| {
+            let root = root.display();
+            format!(
+                "there are no schemas of {} in {root} or in a place below it",
+                edition.name()
+            )
+        })?;
+        Ok((edition, directory))
+    };
+    Edition::all().into_iter().map(in_package).collect()
+}
+
+/// What packages call an edition: `v16`, `v201`.
+fn folder(edition: &Edition) -> String {
+    let digits = edition.name().chars().filter(char::is_ascii_digit);
+    std::iter::once('v').chain(digits).collect()
+}
+
+/// True for a directory that has more than half of the requests of an edition. Which are missing is said later.
+fn holds(edition: &Edition, directory: &Path) -> bool {
+    let there = |name: &str| {
+        request_files(name)
+            .iter()
+            .any(|file| directory.join(file).is_file())
+    };
+    let found = edition.actions().iter().filter(|action| there(&action.name));
+    // `BootNotification.json` is how 1.6 names what 2.x calls `BootNotificationRequest.json`.
+    let suffixed = directory.join("BootNotificationRequest.json").is_file();
+    suffixed != edition.name().ends_with("1.6") && found.count() * 2 > edition.actions().len()
+}
+
+/// How the file of a request may be called.
+fn request_files(action: &str) -> [String; 2] {
+    [format!("{action}.json"), format!("{action}Request.json")]
 }
 
 fn json_files(directory: &Path) -> Result<BTreeSet<String>> {
@@ -301,18 +352,46 @@ mod tests {
     /// A directory of files as an official set would be, made from our own export.
     fn exported(name: &str) -> PathBuf {
         let directory = std::env::temp_dir().join(format!("plugfest-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        for action in Edition::ocpp16().actions() {
-            for (part, suffix) in [(Part::Request, ""), (Part::Response, "Response")] {
-                let schema = json_schema(Edition::ocpp16(), &action.name, part).unwrap();
-                std::fs::write(
-                    directory.join(format!("{}{suffix}.json", action.name)),
-                    schema.to_string(),
-                )
-                .unwrap();
+        export(Edition::ocpp16(), "", &directory);
+        directory
+    }
+
+    fn export(edition: &Edition, request: &str, directory: &Path) {
+        std::fs::create_dir_all(directory).unwrap();
+        for action in edition.actions() {
+            for (part, suffix) in [(Part::Request, request), (Part::Response, "Response")] {
+                let schema = json_schema(edition, &action.name, part).unwrap();
+                let path = directory.join(format!("{}{suffix}.json", action.name));
+                std::fs::write(path, schema.to_string()).unwrap();
             }
         }
-        directory
+    }
+
+    #[test]
+    fn a_package_has_to_have_the_files_of_every_edition() {
+        let root = std::env::temp_dir().join(format!("plugfest-package-{}", std::process::id()));
+        export(Edition::ocpp16(), "", &root.join("v16/schemas"));
+        let missing = schema_directories(&root).unwrap_err().to_string();
+        assert!(missing.contains("OCPP-2.0.1"), "{missing}");
+        export(Edition::ocpp201(), "Request", &root.join("v201/schemas"));
+        let found = schema_directories(&root).unwrap();
+        let names: Vec<&str> = found.iter().map(|(edition, _)| edition.name()).collect();
+        assert_eq!(names, ["OCPP-1.6", "OCPP-2.0.1"]);
+        for (edition, directory) in &found {
+            let comparison = compare(edition, directory).unwrap();
+            assert!(comparison.problems.is_empty(), "{:?}", comparison.problems);
+            // A directory of schemas itself is that of one edition.
+            let single = schema_directories(directory).unwrap();
+            assert_eq!((single.len(), single[0].0.name()), (1, edition.name()));
+        }
+        let file = "v201/schemas/Get15118EVCertificateResponse.json";
+        edit(&root, file, "\"maxLength\":5600", "\"maxLength\":5601");
+        let comparison = compare(Edition::ocpp201(), &root.join("v201/schemas")).unwrap();
+        assert_eq!(
+            comparison.problems,
+            ["Get15118EVCertificateResponse.json: /properties/exiResponse/maxLength: theirs 5601, ours 5600"]
+        );
+        std::fs::remove_dir_all(root).unwrap();
     }
 
     fn edit(directory: &Path, file: &str, from: &str, to: &str) {

@@ -434,7 +434,11 @@ impl Checker<'_> {
         let fits = match (&value.kind, known.ty) {
             (ExprKind::Param(_) | ExprKind::Name(_) | ExprKind::Binary(..), _)
             | (ExprKind::Bool(_), ConfigType::Bool)
-            | (ExprKind::Text(_), ConfigType::List | ConfigType::Text) => true,
+            | (
+                ExprKind::Text(_),
+                ConfigType::List | ConfigType::Text | ConfigType::Option | ConfigType::DateTime,
+            )
+            | (ExprKind::Number(_), ConfigType::Decimal) => true,
             (ExprKind::Number(raw), ConfigType::Int) => raw.parse::<i64>().is_ok(),
             (ExprKind::Duration { millis, .. }, ConfigType::Int) => millis % 1000 == 0,
             _ => false,
@@ -443,7 +447,9 @@ impl Checker<'_> {
             let wanted = match known.ty {
                 ConfigType::Bool => "true or false",
                 ConfigType::Int => "a whole number",
-                ConfigType::List | ConfigType::Text => "a text in quotes",
+                ConfigType::Decimal => "a number",
+                ConfigType::DateTime => "a date-time in quotes",
+                ConfigType::List | ConfigType::Option | ConfigType::Text => "a text in quotes",
             };
             self.error("type", value.span, format!("`{}` holds {wanted}", known.name));
         }

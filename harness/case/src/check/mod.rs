@@ -85,7 +85,7 @@ fn all(library: &Library) -> (Vec<Diagnostic>, LineCount) {
         };
         let message =
             format!("there is no catalogue for {named} yet: its messages are read, but not checked");
-        let known: Vec<&str> = Edition::all().iter().map(|e| e.name()).collect();
+        let known: Vec<&str> = Edition::names().collect();
         let hint = format!("`spec` names the protocol first; known are {}", known.join(", "));
         found.push(Diagnostic::note("no-catalogue", &file, Span::default(), message).hint(hint));
     }

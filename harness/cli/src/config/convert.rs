@@ -163,8 +163,9 @@ fn files_at(form: FilesForm, folder: &Path, faults: &mut Faults) -> Option<Files
 fn edition(name: &str, faults: &mut Faults) -> Option<&'static Edition> {
     let found = Edition::by_name(name);
     if found.is_none() {
-        let names = Edition::all().map(Edition::name);
-        let near = did_you_mean(name, names).unwrap_or_else(|| format!("there is {}", names.join(", ")));
+        let names: Vec<&str> = Edition::names().collect();
+        let near = did_you_mean(name, names.iter().copied())
+            .unwrap_or_else(|| format!("there is {}", names.join(", ")));
         faults
             .value(&["dut", "protocol"], format!("no edition `{name}`"))
             .hint(near);

@@ -291,6 +291,8 @@ fn is_of(key: &ConfigKey, value: &str) -> bool {
             let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
             !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
         }
+        // No key of 1.6 is of the other types; of theirs the catalogue knows what fits.
+        ConfigType::Decimal | ConfigType::DateTime | ConfigType::Option => key.check(value).is_ok(),
         ConfigType::List | ConfigType::Text => true,
     }
 }
@@ -299,6 +301,9 @@ fn described(key: &ConfigKey) -> &'static str {
     match key.ty {
         ConfigType::Bool => "true or false",
         ConfigType::Int => "an integer",
+        ConfigType::Decimal => "a number",
+        ConfigType::DateTime => "a date-time",
+        ConfigType::Option => "one of its values",
         ConfigType::List => "a list",
         ConfigType::Text => "text",
     }

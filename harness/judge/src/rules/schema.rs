@@ -130,7 +130,8 @@ fn report(
         }
         if let Some(known) = violation
             .deviation
-            .and_then(|id| deviation(context.edition.name(), id)) {
+            .and_then(|id| deviation(context.edition.name(), id))
+        {
             finding.message = format!(
                 "{}; documents disagree: {}; but {}",
                 finding.message, known.strict, known.lenient

@@ -126,7 +126,8 @@ fn below(prefix: &str, pointers: Vec<String>) -> Vec<String> {
 }
 
 fn has_secret(object: &ObjectType) -> bool {
-    object.fields.iter().any(|field| {
-        field.secret.is_some() || matches!(field.ty, Type::Object(inner) if has_secret(inner))
-    })
+    object
+        .fields
+        .iter()
+        .any(|field| field.secret.is_some() || matches!(field.ty, Type::Object(inner) if has_secret(inner)))
 }
