@@ -112,9 +112,9 @@ impl Ledger {
             }
         }
         Ok(Self {
-            documents,
             citers: evidence::citers(library),
-            mentions: evidence::mentions(library),
+            mentions: evidence::mentions(library, &documents),
+            documents,
             places,
         })
     }

@@ -235,6 +235,13 @@ pub(crate) fn codes(library: &Library, config: &Config, line: Line<'_>) -> BTree
 fn codes_of(library: &Library, config: &Config, requires: Option<&Requires>) -> BTreeMap<String, Json> {
     let facts = library.facts(config.dut.edition.name());
     let mut codes = played_pics(facts, requires.map(|requires| &requires.expr));
+    // What the CSMS is like is for the profile to say; a case may ask it of us only, as the station.
+    for (code, declared) in &facts.pics {
+        if declared.of.as_deref() == Some(config.dut.role()) {
+            codes.remove(code);
+            codes.extend(declared.default.clone().map(|default| (code.clone(), default)));
+        }
+    }
     codes.extend(
         config
             .pics

@@ -7,6 +7,8 @@ use plugfest_judge::rules;
 use plugfest_protocol::{Edition, Part};
 use plugfest_reference::defect;
 
+use super::Document;
+
 /// A rule or a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -95,8 +97,8 @@ pub(crate) fn citers(library: &Library) -> Vec<Citer> {
 }
 
 /// What else cites clauses, without exercising them: states and phrases, the catalogue, whose clauses findings name, and the
-/// table of defects.
-pub(crate) fn mentions(library: &Library) -> Vec<Mention> {
+/// table of defects. An edition without a ledger of its own is not accounted for yet.
+pub(crate) fn mentions(library: &Library, ledger: &[Document]) -> Vec<Mention> {
     let states = library.states().map(|loaded| Mention {
         by: format!("the state {}", loaded.state.name.text),
         cited: library::cited_by_state(&loaded.state),
@@ -105,7 +107,8 @@ pub(crate) fn mentions(library: &Library) -> Vec<Mention> {
         by: format!("the defect {}", row.id),
         cited: row.clauses.clone(),
     });
-    let editions = Edition::all();
+    let has_ledger = |edition: &&Edition| ledger.iter().any(|document| document.id == edition.name());
+    let editions: Vec<&Edition> = Edition::all().into_iter().filter(has_ledger).collect();
     let actions = editions.iter().flat_map(|edition| edition.actions());
     let actions = actions.map(|action| Mention {
         by: format!("the catalogue on {}", action.name),
