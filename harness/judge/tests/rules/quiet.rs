@@ -366,6 +366,18 @@ pub(crate) const TRACES: &[(&str, &str, &str)] = &[
         us => {"transactionId":7,"idTagInfo":{"status":"Blocked"}}"#,
     ),
     (
+        "a tag that is refused twice within one second",
+        "station",
+        r#"up
+        fact boot "Accepted"
+        dut StartTransaction {"connectorId":1,"idTag":"A","meterStart":5,"timestamp":"2026-03-01T12:00:00Z"}
+        us => {"transactionId":7,"idTagInfo":{"status":"Blocked"}}
+        dut StopTransaction {"transactionId":7,"meterStop":5,"timestamp":"2026-03-01T12:00:00Z","reason":"DeAuthorized"}
+        us => {}
+        dut StartTransaction {"connectorId":1,"idTag":"A","meterStart":5,"timestamp":"2026-03-01T12:00:00Z"}
+        us => {"transactionId":8,"idTagInfo":{"status":"Blocked"}}"#,
+    ),
+    (
         "one tag, presented for a second connector and then to stop the first",
         "station",
         r#"up

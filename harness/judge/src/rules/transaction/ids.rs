@@ -147,6 +147,15 @@ fn is_start_of(tx: &Tx, payload: &Json) -> bool {
     same_time || tx.start.is_none()
 }
 
+/// True for a transaction that ended within the second in which it began: the next may begin in the same one, with the
+/// same meter reading, and so with the same words.
+fn is_momentary(tx: &Tx) -> bool {
+    let stop = tx.stop.as_ref().and_then(|stop| stop.timestamp);
+    tx.start
+        .zip(stop)
+        .is_some_and(|(start, stop)| stop.since(start) <= Duration::from_secs(1))
+}
+
 /// A StartTransaction that was answered before.
 #[derive(Debug, Default)]
 struct StartRepeated {
@@ -157,7 +166,9 @@ impl Check for StartRepeated {
     fn see(&mut self, context: &Context<'_>, seen: Seen<'_>, out: &mut Findings) {
         self.book.begin(context);
         if let Some(payload) = call(&seen, "StartTransaction")
-            && let Some(tx) = self.book.by_request(payload).filter(|tx| !tx.unsure)
+            && let Some(tx) = self.book.by_request(payload)
+            && !tx.unsure
+            && !is_momentary(tx)
         {
             let message = "a StartTransaction that was answered came again";
             out.add(
