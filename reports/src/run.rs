@@ -153,7 +153,9 @@ pub(crate) fn reason(result: &CaseResult) -> String {
 /// The sum over all classes of mistake.
 pub(crate) fn all_of(negatives: &Negatives) -> Reactions {
     let mut all = Reactions::default();
-    negatives.values().for_each(|reactions| all.add(*reactions));
+    for reactions in negatives.values() {
+        all.add(*reactions);
+    }
     all
 }
 
