@@ -37,7 +37,18 @@ LONGEST_S = 900
 FINE = ("pass", "warn", "not-applicable")
 # Cases that a peer cannot play, and why. Any other case that is blocked is bad, and so is one of these that is not.
 CHARGING = "4.9: no StatusNotification.req ever says Charging, so the state that the case begins with is not known."
+BOOKS = "The peer's `csms.records` knows transactions only."
 BLOCKED = {
+    **dict.fromkeys(
+        ["python-csms", "node-csms"],
+        dict.fromkeys(
+            """
+            books/composite-decimal books/meter-values books/reservation-lost books/reservation-refused books/statuses
+            robustness/answer-behind-unanswered
+            """.split(),
+            BOOKS,
+        ),
+    ),
     "python-station": {"fault/faulted": "The peer knows no faults, so it has no hand for `fault.inject`."},
     "rust-station": {
         "fault/lock-failure": "The peer's lock cannot fail, so it has no hand for `lock.fail`.",
