@@ -25,7 +25,8 @@ ROOT = HERE.parent.parent
 PROFILES = HERE / "profiles"
 OUT = ROOT / "target" / "peers" / "out"
 PEERS = ["python-csms", "python-station", "node-csms", "rust-station"]
-CI = ["python-csms", "node-csms", "python-station"]
+# `python-station` meets new cases that nobody has triaged yet, and takes too long for CI with them.
+CI = ["python-csms", "node-csms"]
 # A station plays one case after the other and waits far more than it works, so that several of it share the cases.
 SHARDS = {"python-station": 3}
 DOCS = ROOT / "docs" / "peers.md"
